@@ -1,0 +1,1 @@
+"""A small RAG application over an employee handbook, and the tools to trace it."""
