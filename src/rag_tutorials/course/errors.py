@@ -1,0 +1,21 @@
+"""What goes wrong for a student, in one sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class CourseError(RuntimeError):
+    """A cause and a remedy, in one sentence.
+
+    IPython shows the sentence alone: a stack trace through the course's own code teaches nothing.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+def sentence_of(error: BaseException) -> str:
+    """Return ``Type: first line`` of an error, for use inside another sentence."""
+    text: Any = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -1,0 +1,209 @@
+"""``prepare``: everything that a notebook needs around its subject."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import Span, SpanContext
+
+from rag_tutorials.course import links, server, spans
+from rag_tutorials.course.errors import CourseError
+from rag_tutorials.course.llm import LLMChoice, choose_llm, shared_stub
+from rag_tutorials.course.manifest import load_lessons
+from rag_tutorials.course.places import course_root, state_dir
+from rag_tutorials.stub_llm import StubLLM
+
+FIRST_PORT = 6006
+_current: list[Course] = []
+
+
+class Course:
+    """What a notebook knows about its surroundings. Made by :func:`prepare`."""
+
+    def __init__(self, project: str, root: Path, llm: LLMChoice, storage: server.Storage) -> None:
+        self.project = project
+        self.root = root
+        self.llm = llm
+        self._storage = storage
+        self._client: Any = None
+        self._client_port = 0
+
+    @property
+    def data(self) -> Path:
+        """The folder with the handbook and the queries."""
+        return self.root / "data"
+
+    @property
+    def port(self) -> int:
+        """The loopback port of this notebook's Phoenix."""
+        return int(os.environ["PHOENIX_PORT"])
+
+    @property
+    def phoenix_url(self) -> str:
+        """This notebook's Phoenix for code: reading back, exporting."""
+        return f"http://{server.HOST}:{self.port}"
+
+    @property
+    def otlp_endpoint(self) -> str:
+        """Where spans are sent: OTLP over HTTP."""
+        return f"http://{server.HOST}:{self.port}/v1/traces"
+
+    @property
+    def chat_model(self) -> str:
+        """The chat model's name, from ``OPENAI_CHAT_MODEL``."""
+        return os.environ.get("OPENAI_CHAT_MODEL", "gpt-4.1-mini")
+
+    @property
+    def embedding_model(self) -> str:
+        """The embedding model's name, from ``OPENAI_EMBEDDING_MODEL``."""
+        return os.environ.get("OPENAI_EMBEDDING_MODEL", "text-embedding-3-small")
+
+    @property
+    def stub(self) -> StubLLM:
+        """The stubbed LLM of this kernel, also when a real LLM answers: faults need it."""
+        return self.llm.stub or shared_stub()
+
+    @property
+    def traces_folder(self) -> Path:
+        """Where this notebook's traces are kept."""
+        return self._storage.path
+
+    def link(
+        self, what: Span | SpanContext | ReadableSpan | spans.SpanRecord | str | None = None
+    ) -> links.Link:
+        """Return a link to the trace of a span (or of a trace id); without one, to the project.
+
+        Raises:
+            CourseError: the span was never recorded, or the text is not a trace id.
+        """
+        return links.Link(self._url_of(what), self._words_for(what))
+
+    def view(
+        self,
+        what: Span | SpanContext | ReadableSpan | spans.SpanRecord | str | None = None,
+        height: int = 560,
+    ) -> links.Frame:
+        """Return Phoenix in a frame, ``height`` pixels high, open on a trace or on the project.
+
+        Raises:
+            CourseError: the span was never recorded, or the text is not a trace id.
+        """
+        return links.Frame(self._url_of(what), self._words_for(what), height)
+
+    def read_back(
+        self,
+        what: Span | SpanContext | ReadableSpan | spans.SpanRecord | str,
+        expect: int = 1,
+        timeout: float = 10.0,
+    ) -> list[spans.SpanRecord]:
+        """Read a trace's spans back from Phoenix, oldest first.
+
+        A span is readable a tenth of a second after its export, parents often after their
+        children: this asks again until ``expect`` spans are there or ``timeout`` seconds are over.
+
+        Raises:
+            CourseError: fewer spans arrived, or Phoenix does not answer.
+        """
+        trace_id = spans.trace_id_of(what)
+        found = spans.poll(lambda: self.fetch_trace(trace_id), expect, timeout)
+        if len(found) < expect:
+            names = ", ".join(span.name for span in found) or "none"
+            raise CourseError(
+                f"Phoenix has {len(found)} of the {expect} spans expected in trace {trace_id} "
+                f"({names}); run the cell with register() and the one that makes the trace again."
+            )
+        return list(found)
+
+    def fetch_trace(self, trace_id: str) -> Sequence[spans.SpanRecord]:
+        """Return the spans of a trace that Phoenix has now, in any order."""
+        return self.fetch(trace_ids=[trace_id])
+
+    def fetch(self, **filters: Any) -> Sequence[spans.SpanRecord]:
+        """Return the spans of this notebook's project that Phoenix has now.
+
+        ``filters`` are those of ``phoenix.client``'s ``spans.get_spans``.
+        """
+        found = self.client.spans.get_spans(
+            project_identifier=self.project, **{"limit": 10_000, **filters}
+        )
+        return [spans.from_phoenix(span) for span in found]
+
+    @property
+    def client(self) -> Any:
+        """A ``phoenix.client.Client`` of this notebook's Phoenix."""
+        if self._client is None or self._client_port != self.port:
+            from phoenix.client import Client
+
+            self._client = Client(base_url=self.phoenix_url)
+            self._client_port = self.port
+        return self._client
+
+    def _url_of(
+        self, what: Span | SpanContext | ReadableSpan | spans.SpanRecord | str | None
+    ) -> str:
+        base = links.browser_url(self.port)
+        if what is None:
+            return f"{base}/redirects/projects/{self.project}"
+        return f"{base}/redirects/traces/{spans.trace_id_of(what)}"
+
+    def _words_for(self, what: object) -> str:
+        return (
+            f"Project {self.project} in Phoenix" if what is None else "Open this trace in Phoenix"
+        )
+
+
+def prepare(name: str) -> Course:
+    """Get ready to trace in the notebook ``name``; safe to call again.
+
+    Reads ``.env``, chooses the LLM, claims a Phoenix port and a folder for the traces that no other
+    kernel has, imports Phoenix (quickly and quietly), and prints two lines.
+
+    Raises:
+        CourseError: with the cause and the remedy in one sentence.
+    """
+    root = course_root()
+    _check_name(name)
+    if _current and _current[0].project == name:
+        course = _current[0]
+        course.llm = choose_llm(root)
+    else:
+        llm = choose_llm(root)
+        if _current:  # another lesson's cells in this kernel: its Phoenix, a project of its own
+            course = Course(name, root, llm, _current[0]._storage)
+        else:
+            course = Course(name, root, llm, _open_phoenix(name))
+        _current[:] = [course]
+    print(f"{name} is ready. Answers come from {course.llm.description}.")
+    print(f"Phoenix will be at {links.browser_url(course.port)}")
+    return course
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise CourseError(
+            f"prepare() takes the notebook's name in letters, digits, _ and -, not {name!r}."
+        )
+    known = [lesson.name for lesson in load_lessons()]
+    if name not in known and re.match(r"\d\d_", name):
+        raise CourseError(f"There is no lesson {name!r}; course.toml has {', '.join(known)}.")
+
+
+def _open_phoenix(name: str) -> server.Storage:
+    state = state_dir()
+    lessons = [lesson.name for lesson in load_lessons()]
+    preferred = FIRST_PORT + (lessons.index(name) if name in lessons else len(lessons))
+    storage = server.Storage.claim(state / "phoenix", name)
+    port = server.free_port(preferred)
+    removed = server.set_environment(port, storage.path)
+    version = server.import_phoenix()
+    storage.start_from(state / "phoenix" / f"empty-{version}.db")
+    for variable in removed:
+        print(f"{variable} is set and ignored here: this course's traces stay on this machine.")
+    if remark := server.version_remark(version):
+        print(remark)
+    return storage
