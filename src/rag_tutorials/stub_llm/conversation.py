@@ -1,0 +1,58 @@
+"""A request for text in one form, whichever API it came by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool; ``arguments`` is JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the model may call; ``parameters`` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message; a developer message has the role ``system``."""
+
+    role: Role
+    content: str
+    tool_calls: Sequence[ToolCall] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """All that decides the reply.
+
+    ``forced_tool`` names the one tool that must be called; ``tool_choice`` is then ``required``.
+    ``schema`` is the JSON schema that the reply must fit, ``None`` for plain text.
+    """
+
+    messages: Sequence[Message]
+    tools: Sequence[Tool] = ()
+    tool_choice: Literal["auto", "none", "required"] = "auto"
+    forced_tool: str | None = None
+    parallel_tool_calls: bool = True
+    schema: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the stub says: text, or calls of tools."""
+
+    text: str = ""
+    tool_calls: Sequence[ToolCall] = field(default=())
