@@ -1,0 +1,95 @@
+"""Who may know whom inside the package."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "src" / "rag_tutorials"
+APPLICATION = {
+    "schema",
+    "data_generation",
+    "io_utils",
+    "chunking",
+    "embeddings",
+    "openai_client",
+    "vector_store",
+    "pipeline",
+    "qa",
+}
+MAY_KNOW = {
+    **dict.fromkeys(APPLICATION, APPLICATION),
+    "tracing": {"tracing", "schema"},
+    "stub_llm": {"stub_llm"},
+    "course": APPLICATION | {"tracing", "stub_llm", "course"},
+}
+TRACING_LIBRARIES = {"opentelemetry", "openinference", "phoenix"}
+FORBIDDEN_LIBRARIES = {
+    **dict.fromkeys(APPLICATION, TRACING_LIBRARIES),
+    "tracing": {"phoenix", "openai", "chromadb"},
+    "stub_llm": {*TRACING_LIBRARIES, "openai", "chromadb"},
+}
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    """Yield the absolute dotted names that a module imports, also inside functions."""
+    module = ("rag_tutorials", *file.relative_to(PACKAGE).with_suffix("").parts)
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                base = ".".join([*module[: -node.level], *([base] if base else [])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def room_of(file: Path) -> str:
+    return file.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+MODULES = sorted(file for file in PACKAGE.rglob("*.py") if file != PACKAGE / "__init__.py")
+
+
+def test_every_room_has_its_rule() -> None:
+    assert {room_of(file) for file in MODULES} == set(MAY_KNOW)
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: file.relative_to(PACKAGE).as_posix())
+def test_a_module_knows_only_whom_it_may(file: Path) -> None:
+    room = room_of(file)
+    for name in imports_of(file):
+        top, *rest = name.split(".")
+        assert top not in FORBIDDEN_LIBRARIES.get(room, set()), f"{room} must not import {top}"
+        if top == "rag_tutorials" and rest:
+            assert rest[0] in MAY_KNOW[room], f"{room} must not import {name}"
+
+
+def test_nobody_imports_in_a_circle() -> None:
+    known = {
+        ".".join(("rag_tutorials", *file.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        ): file
+        for file in MODULES
+    }
+    graph = {
+        module: {
+            target
+            for name in imports_of(file)
+            for target in (name, name.rpartition(".")[0])
+            if target in known and target != module and not module.startswith(f"{target}.")
+        }
+        for module, file in known.items()
+    }
+    finished: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, f"circular import: {' -> '.join([*path, module])}"
+        if module not in finished:
+            for target in graph[module]:
+                visit(target, (*path, module))
+            finished.add(module)
+
+    for module in graph:
+        visit(module, ())
