@@ -1,0 +1,89 @@
+"""The commands of scripts/course.py."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from _doctor import examine
+from _lab import open_lab
+from _run import CourseError, explain
+from _setup import Course, Kind
+
+STOPPED = 130  # what a shell calls a program that Ctrl-C ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    course = Course()
+    for stream in (sys.stdout, sys.stderr):  # a folder's name may not fit the console's encoding
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        if options.command == "doctor":
+            return examine(course)
+        kind: Kind = "test" if options.command == "test" or options.test else "lab"
+        course.ensure(kind)
+        if options.command == "lab":
+            return open_lab(course, options.port, browser=not options.no_browser)
+        if options.command == "test":
+            return run_tests(course, options.pytest)
+    except KeyboardInterrupt:
+        print("\nStopped. Run the same command again to go on.", file=sys.stderr)
+        return STOPPED
+    except CourseError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"\n{error}\n{explain(str(error))}", file=sys.stderr)
+        return 1
+    print("The course is set up.")
+    return 0
+
+
+def run_tests(course: Course, extra: Sequence[str]) -> int:
+    """Run the linter, the type checker and all tests, notebooks included; `extra` is pytest's.
+
+    A path among `extra` takes the place of the whole suite.
+    """
+    python = course.python
+    places = [] if any(_is_path(course.root, part) for part in extra) else ["tests", "notebooks"]
+    checks: dict[str, list[str | Path]] = {
+        "ruff check": [python, "-m", "ruff", "check"],
+        "ruff format": [python, "-m", "ruff", "format", "--check"],
+        "mypy": [python, "-m", "mypy"],
+        "pytest": [python, "-m", "pytest", "-n", "2", "--nbmake", *places, *extra],
+    }
+    env = course.environment() | {"COURSE_LLM": "stub"}
+    failed = []
+    for name, command in checks.items():
+        print(f"== {name}", flush=True)
+        if subprocess.run(command, cwd=course.root, env=env, check=False).returncode != 0:
+            failed.append(name)
+    if failed:
+        print(f"Failed: {', '.join(failed)}", flush=True)
+    return 1 if failed else 0
+
+
+def _is_path(root: Path, part: str) -> bool:
+    return not part.startswith("-") and (root / part.split("::")[0]).exists()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="course.py",
+        description="Set up and run the course. The first run downloads what it needs into .venv.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    parser.set_defaults(test=False)
+    lab = commands.add_parser("lab", help="open the course in JupyterLab")
+    lab.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+    lab.add_argument("--port", type=int, default=8888, help="JupyterLab's port (default 8888)")
+    test = commands.add_parser("test", help="run every test, notebooks included")
+    test.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
+    commands.add_parser("doctor", help="say what is right on this machine and what is not")
+    setup = commands.add_parser("setup", help="set up without opening anything")
+    setup.add_argument("--test", action="store_true", help="with what the tests need")
+    return parser

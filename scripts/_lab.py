@@ -1,0 +1,138 @@
+"""Open JupyterLab on the course and stop it together with the command.
+
+The course brings its own JupyterLab settings (scripts/lab) and keeps what JupyterLab writes under
+the ignored folder .course/lab, so that a student's own JupyterLab stays as it is.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from _run import CourseError
+from _setup import Course
+
+FIRST = "notebooks/00_start_here.ipynb"
+START_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 20.0
+
+
+def lab_environment(course: Course) -> dict[str, str]:
+    """Return the variables that give JupyterLab the course's settings instead of the user's."""
+    own = course.state / "lab"
+    places = {
+        "IPYTHONDIR": own / "ipython",
+        "JUPYTERLAB_SETTINGS_DIR": own / "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": own / "workspaces",
+        "JUPYTER_CONFIG_DIR": own / "config",
+        "JUPYTER_CONFIG_PATH": course.root / "scripts" / "lab",
+        "JUPYTER_DATA_DIR": own / "data",
+    }
+    env = course.environment()
+    for name in ("JUPYTER_PATH", "JUPYTERLAB_DIR", "JUPYTER_NO_CONFIG"):
+        env.pop(name, None)
+    return env | {name: str(place) for name, place in places.items()}
+
+
+def open_lab(course: Course, port: int, *, browser: bool) -> int:
+    """Run JupyterLab until Ctrl-C (or SIGTERM, or a closed terminal).
+
+    Raises:
+        CourseError: it did not start, or ended by itself.
+
+    """
+    own = course.state / "lab"
+    own.mkdir(parents=True, exist_ok=True)
+    token = secrets.token_hex(16)
+    command: list[str | Path] = [course.python, "-m", "jupyterlab", "--log-level=ERROR"]
+    command += [f"--ServerApp.root_dir={course.root}", f"--ServerApp.port={port}"]
+    if sys.platform != "win32" and os.geteuid() == 0:
+        command.append("--allow-root")  # containers; it listens on loopback only
+    print("Starting JupyterLab", flush=True)
+    log = own / "jupyterlab.log"
+    with (
+        _stop_signals_interrupt(),
+        tempfile.TemporaryDirectory(prefix="run-", dir=own, ignore_cleanup_errors=True) as runtime,
+        log.open("wb") as output,
+    ):
+        # A session of its own keeps the terminal's Ctrl-C away from it: we stop it, in order.
+        process = subprocess.Popen(
+            command,
+            cwd=course.root,
+            env=lab_environment(course) | {"JUPYTER_RUNTIME_DIR": runtime, "JUPYTER_TOKEN": token},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            taken = _port_of(process, Path(runtime), log)
+            url = f"http://localhost:{taken}/lab/tree/{FIRST}?token={token}"
+            if port not in (0, taken):
+                print(f"Port {port} is taken; this is {taken}.")
+            print(f"JupyterLab is open at\n  {url}\nCtrl-C here stops it and all notebooks.")
+            sys.stdout.flush()
+            if browser and not webbrowser.open(url):
+                print("No browser was found: open the address in one.", flush=True)
+            process.wait()
+            raise CourseError(f"JupyterLab ended by itself.\n{_tail(log)}")
+        except KeyboardInterrupt:
+            print("\nStopping JupyterLab and its notebooks", flush=True)
+            return 0
+        finally:
+            _stop(process)
+
+
+def _port_of(process: "subprocess.Popen[bytes]", runtime: Path, log: Path) -> int:
+    """Wait until JupyterLab has written down where it listens, and return its port."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        for file in runtime.glob("jpserver-*.json"):
+            with contextlib.suppress(OSError, ValueError):  # half written
+                return int(json.loads(file.read_text(encoding="utf-8"))["port"])
+        time.sleep(0.1)
+    raise CourseError(
+        f"JupyterLab did not start. It said:\n{_tail(log)}\nIf that speaks of a port, choose"
+        " another one with --port; if of a missing file, remove the folder .venv and try again."
+    )
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(lines[-8:])
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """Stop JupyterLab, which stops its kernels first; on Windows Ctrl-C has reached it already."""
+    if process.poll() is None and os.name != "nt":
+        process.terminate()
+    try:
+        process.wait(timeout=STOP_TIMEOUT_S)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def _stop_signals_interrupt() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal end the command as Ctrl-C does, wherever it runs."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    earlier = {name: signal.signal(getattr(signal, name), interrupt) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in earlier.items():
+            signal.signal(getattr(signal, name), handler)
