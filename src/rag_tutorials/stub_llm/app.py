@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,6 +17,7 @@ from . import chat, embeddings, wire
 from .errors import APIError
 from .faults import KINDS, AnswerMode, Api, Effects, Fault, Faults
 from .journal import Journal, RequestRecord
+from .responses import Responses
 from .wire import JSON
 
 Handler = Callable[[JSON, AnswerMode], JSON | Iterator[bytes]]
@@ -36,12 +37,15 @@ class Gateway:
         self.faults = Faults()
         self.journal = Journal()
         self.stopping = asyncio.Event()
+        self.responses = Responses()
         self.app = Starlette(
             routes=[
                 self._api("/v1/chat/completions", "chat", chat.complete),
+                self._api("/v1/responses", "responses", self.responses.create),
+                Route("/v1/responses/{name}", self._get(self.responses.get)),
                 self._api("/v1/embeddings", "embeddings", lambda body, _: embeddings.create(body)),
-                Route("/v1/models", self._models),
-                Route("/v1/models/{name:path}", self._model),
+                Route("/v1/models", self._get(_list_models)),
+                Route("/v1/models/{name:path}", self._get(_model)),
                 Route("/healthz", self._health),
                 Route("/_stub/faults", self._faults, methods=["GET", "POST", "DELETE"]),
                 Route("/_stub/requests", self._requests, methods=["GET", "DELETE"]),
@@ -133,25 +137,18 @@ class Gateway:
             refusal = APIError(404, message + hint, code="unknown_url")
         return _refuse(refusal, self._open(request))
 
-    async def _models(self, request: Request) -> Response:
-        record = self._open(request)
-        try:
-            _check_key(request)
-        except APIError as error:
-            return _refuse(error, record)
-        record.status = 200
-        return _json({"object": "list", "data": [_model_object(name) for name in MODELS]})
+    def _get(self, find: Callable[[str], JSON]) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            record = self._open(request)
+            try:
+                _check_key(request)
+                found = find(request.path_params.get("name", ""))
+            except APIError as error:
+                return _refuse(error, record)
+            record.status = 200
+            return _json(found)
 
-    async def _model(self, request: Request) -> Response:
-        record = self._open(request)
-        name = request.path_params["name"]
-        try:
-            _check_key(request)
-            wire.require_model(name)
-        except APIError as error:
-            return _refuse(error, record)
-        record.status = 200
-        return _json(_model_object(name))
+        return endpoint
 
     async def _health(self, request: Request) -> Response:
         return _json({"status": "ok"})
@@ -248,5 +245,10 @@ def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) 
     return Response(wire.dumps(value), status, headers, "application/json")
 
 
-def _model_object(name: str) -> JSON:
+def _list_models(_: str) -> JSON:
+    return {"object": "list", "data": [_model(name) for name in MODELS]}
+
+
+def _model(name: str) -> JSON:
+    wire.require_model(name)
     return {"id": name, "object": "model", "created": wire.CREATED, "owned_by": "stub"}

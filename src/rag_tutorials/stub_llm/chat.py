@@ -14,7 +14,7 @@ from .faults import AnswerMode
 from .reply import reply_to
 from .wire import JSON
 
-_ROLES: dict[str, Role] = {
+ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "system",
     "user": "user",
@@ -36,7 +36,7 @@ def complete(body: JSON, mode: AnswerMode) -> JSON | Iterator[bytes]:
     prompt_tokens = _prompt_tokens(body, conversation)
     wire.check_window(prompt_tokens, "messages")
     reply = reply_to(conversation, mode)
-    text, finish = _cut(reply.text, limit, _stops(body))
+    text, finish = cut(reply.text, limit, _stops(body))
     calls = reply.tool_calls
     if calls and isinstance(body.get("tool_choice", "auto"), str):
         finish = "tool_calls"
@@ -164,8 +164,8 @@ def _message(item: JSON, where: str) -> Message:
         raise wire.missing(f"{where}.role")
     if not isinstance(role, str):
         raise wire.wrong_type(f"{where}.role", "a string", role)
-    if role not in _ROLES:
-        raise wire.wrong_value(f"{where}.role", role, list(_ROLES))
+    if role not in ROLES:
+        raise wire.wrong_value(f"{where}.role", role, list(ROLES))
     calls: list[ToolCall] = []
     if role == "assistant":
         for n, call in enumerate(schemas.array(item, "tool_calls", where)):
@@ -176,7 +176,7 @@ def _message(item: JSON, where: str) -> Message:
             f"Invalid value for 'content': expected a string, got null. ({where})",
             f"{where}.content",
         )
-    return Message(_ROLES[role], _content(content, f"{where}.content"), calls)
+    return Message(ROLES[role], _content(content, f"{where}.content"), calls)
 
 
 def _content(content: Any, where: str) -> str:
@@ -192,10 +192,7 @@ def _content(content: Any, where: str) -> str:
             raise wire.wrong_type(f"{where}[{n}]", "an object", part)
         kind = part.get("type")
         if kind in ("text", "refusal"):
-            text = part.get(kind)
-            if not isinstance(text, str):
-                raise wire.wrong_type(f"{where}[{n}].{kind}", "a string", text)
-            texts.append(text)
+            texts.append(wire.text(part, kind, f"{where}[{n}]"))
         elif kind not in ("image_url", "input_audio", "file"):
             known = ["text", "image_url", "input_audio", "refusal", "file"]
             raise wire.wrong_value(f"{where}[{n}].type", kind, known)
@@ -268,7 +265,7 @@ def _stops(body: JSON) -> list[str]:
     return [item for item in stops if item]
 
 
-def _cut(text: str, limit: int | None, stops: list[str]) -> tuple[str, str]:
+def cut(text: str, limit: int | None, stops: list[str]) -> tuple[str, str]:
     """The text up to the first stop sequence and the token limit, and the finish reason."""
     ends = [at for at in (text.find(stop) for stop in stops) if at >= 0]
     text = text[: min(ends)] if ends else text

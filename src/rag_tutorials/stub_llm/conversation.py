@@ -1,7 +1,7 @@
 """A request for text in one form, whichever API it came by."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -27,11 +27,15 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message; a developer message has the role ``system``."""
+    """One message; a developer message has the role ``system``.
+
+    ``answers_call`` is the id of the call whose result a tool message brings.
+    """
 
     role: Role
     content: str
     tool_calls: Sequence[ToolCall] = ()
+    answers_call: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +59,4 @@ class Reply:
     """What the stub says: text, or calls of tools."""
 
     text: str = ""
-    tool_calls: Sequence[ToolCall] = field(default=())
+    tool_calls: Sequence[ToolCall] = ()

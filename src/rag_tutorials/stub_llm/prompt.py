@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _CONTEXT_WORDS = (
-    r"context|sources?|passages?|documents?|excerpts?|snippets?|search results?|knowledge|"
-    r"reference(?: text| material)?s?|retrieved[ _](?:\w+)"
+    r"(?:context|sources?|passages?|documents?|excerpts?|snippets?|search[ ]results?|knowledge|"
+    r"references?(?:[ ](?:text|material)s?)?|retrieved[ _]\w+)"
 )
-_QUESTION_WORDS = r"(?:(?:user|current|original|employee|my|the)?[ _]?(?:question|query|request))"
-_OTHER_WORDS = r"answer|response|instructions?|rules|output|helpful answer|your answer"
+_QUESTION_WORDS = (
+    r"(?:(?:(?:user|current|original|employee|my|the|input)[ _])?(?:question|query|request))"
+)
+_OTHER_WORDS = r"(?:(?:your[ ]|helpful[ ]|final[ ])?(?:answer|response)|instructions?|rules|output)"
 
 # A label is a line of its own ("## Context", "Passages from the handbook:") or opens one
 # ("Question: ..."). What follows it, up to the next label, belongs to it.
@@ -27,12 +29,19 @@ _TAG = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _ANY_TAG = re.compile(r"</?[A-Za-z][\w-]*(?:\s[^<>]*)?>")
-_NUMBERED = re.compile(
-    r"^[ \t]*(?:\[(?:\w+[ ])?\d+\]|\(\d+\)|\d+[.)](?=\s)"
-    r"|(?:passage|document|source|chunk|excerpt)[ ]\d+[:.)]?)[ \t]*:?",
-    re.IGNORECASE | re.MULTILINE,
+# Ways to number passages; the first line of a block decides which one it uses.
+_NUMBERINGS = tuple(
+    re.compile(rf"^[ \t]*(?:{style})[ \t]*:?", re.IGNORECASE | re.MULTILINE)
+    for style in (
+        r"\[(?:\w+[ ])?\d+\]",
+        r"(?:passage|document|doc|source|chunk|excerpt|context)[ ]\#?\d+[:.)]?",
+        r"\(\d+\)",
+        r"\d+[.)](?=\s)",
+    )
 )
 _RULE = re.compile(r"^\s*(?:-{3,}|\*{3,}|={3,})\s*$", re.MULTILINE)
+_GAP = re.compile(r"\n\s*\n")
+_CONTEXT = re.compile(rf"\b(?:{_CONTEXT_WORDS})\b", re.IGNORECASE)
 _BULLET = re.compile(r"^[ \t]*[-*•][ \t]+", re.MULTILINE)
 
 
@@ -49,109 +58,125 @@ class Prompt:
 
 
 def read_prompt(user: str, others: Iterable[str] = ()) -> Prompt:
-    """Read the last user message, and passages also from ``others`` (system messages).
+    """Read the last user message and, if it holds no passages, ``others`` until one does.
 
     Understood are labelled sections (``Context:``, ``## Sources``, ``Question:``), XML-like tags
-    (``<context>``, ``<documents>``, ``<question>``) and bare numbered passages (``[1] ...``).
+    (``<context>``, ``<documents>``, ``<question>``) and passages that are just numbered
+    (``[1] ...``).
     """
     question, passages = _read(user)
     for text in others:
-        _, more = _read(text, bare=False)
-        if more is not None:
-            passages = [*(passages or []), *more]
+        if passages is not None:
+            break
+        passages = _read(text)[1]
     return Prompt(question, None if passages is None else tuple(passages))
 
 
-def _read(text: str, *, bare: bool = True) -> tuple[str, list[str] | None]:
-    tagged = _read_tags(text)
-    if tagged[1] is not None:
-        return tagged
-    labelled = _read_labels(text)
-    if labelled[1] is not None:
-        return labelled
-    if bare:
-        numbered = _read_numbered(text)
-        if numbered[1] is not None:
-            return numbered
-    return labelled
+_Reading = tuple[str, list[str] | None]
 
 
-def _read_tags(text: str) -> tuple[str, list[str] | None]:
-    question, blocks, rest, end = "", [], [], 0
-    for match in _TAG.finditer(text):
-        rest.append(text[end : match.start()])
-        end = match.end()
-        if match["context"]:
-            blocks.append(match["body"])
-        else:
-            question = match["body"].strip()
-    rest.append(text[end:])
+def _read(text: str) -> _Reading:
+    for way in (_read_tags, _read_labels, _read_numbered):
+        question, passages = way(text)
+        if passages is not None:
+            return question, passages
+    return _read_labels(text)
+
+
+def _read_tags(text: str) -> _Reading:
+    tags = list(_TAG.finditer(text))
+    blocks = [tag["body"] for tag in tags if tag["context"]]
     if not blocks:
-        return question or text.strip(), None
-    if not question:
-        question = _read_labels("\n".join(rest))[0]
-        question = _last_paragraph(question)
+        return text.strip(), None
+    questions = [tag["body"].strip() for tag in tags if tag["question"]]
+    rest = _TAG.sub("\n\n", text)
     passages: list[str] = []
     for block in blocks:
-        inner = [m["body"] for m in _TAG.finditer(block) if m["context"]]
+        inner = [tag["body"] for tag in _TAG.finditer(block) if tag["context"]]
         passages += [part for body in inner or [block] for part in split_passages(body)]
-    return question, passages
+    return questions[-1] if questions else _asked(_read_labels(rest)[0]), passages
 
 
-def _read_labels(text: str) -> tuple[str, list[str] | None]:
-    marks = [m for m in _LABEL.finditer(text) if _is_label(m, text)]
-    if not marks:
-        return text.strip(), None
-    ends = [m.start() for m in marks[1:]] + [len(text)]
-    sections = [(m, text[m.end() : end].strip()) for m, end in zip(marks, ends, strict=True)]
-    questions = [body for mark, body in sections if mark["question"] and body]
-    contexts = [body for mark, body in sections if mark["context"]]
+def _read_labels(text: str) -> _Reading:
+    marks = [mark for mark in _LABEL.finditer(text) if _is_label(mark)]
+    contexts = [mark for mark in marks if mark["context"]]
+    questions = [mark for mark in marks if mark["question"]]
     if not contexts:
-        return (questions[-1] if questions else text.strip()), None
+        if not questions:
+            return text.strip(), None
+        return _section(text, questions[-1], marks), _unlabelled(text[: questions[-1].start()])
+    # A passage may have lines that look like a label, so the context reaches from the first such
+    # label (rather one that has its line to itself) to the last question.
+    context = next((mark for mark in contexts if _alone(mark)), contexts[0])
+    after = [mark for mark in questions if mark.start() >= context.end()]
+    if after:
+        block = text[context.end() : after[-1].start()]
+        return _section(text, after[-1], marks), split_passages(block)
+    others = [m.start() for m in marks if m["other"] and m.start() >= context.end()]
+    block = text[context.end() : others[-1] if others else len(text)]
     if questions:
-        question = questions[-1]
-    else:
-        # The question has no label: it follows the last passage, or stands before the first label.
-        head = text[: marks[0].start()].strip()
-        *kept, tail = re.split(r"\n\s*\n", contexts[-1])
-        if kept and tail.rstrip().endswith("?") and not _NUMBERED.match(tail):
-            question, contexts[-1] = tail.strip(), "\n\n".join(kept)
-        else:
-            question = _last_paragraph(head)
-    return question, [part for block in contexts for part in split_passages(block)]
+        return _section(text, questions[-1], marks), split_passages(block)
+    *kept, tail = _paragraphs(block)
+    if kept and tail.endswith("?") and not _numbering(tail):
+        return tail, split_passages("\n\n".join(kept))
+    return _asked(text[: context.start()]), split_passages(block)
 
 
-def _is_label(match: re.Match[str], text: str) -> bool:
-    alone = match.end() == len(text) or text[match.end()] == "\n"
-    return bool(match["colon"]) or (bool(match["heading"]) and alone)
-
-
-def _read_numbered(text: str) -> tuple[str, list[str] | None]:
-    marks = list(_NUMBERED.finditer(text))
-    if not marks or not text.lstrip()[marks[0].start() :].startswith("["):
-        marks = [m for m in marks if m[0].lstrip().startswith("[")]
-    if not marks:
+def _read_numbered(text: str) -> _Reading:
+    first = _NUMBERINGS[0].search(text)
+    if first is None:
         return text.strip(), None
-    head, block = text[: marks[0].start()].strip(), text[marks[0].start() :]
-    *kept, tail = re.split(r"\n\s*\n", block)
-    if kept and not _NUMBERED.match(tail):
+    head, block = text[: first.start()], text[first.start() :]
+    *kept, tail = _paragraphs(block)
+    if kept and not _numbering(tail):
         return _read_labels(tail)[0], split_passages("\n\n".join(kept))
-    return _last_paragraph(_read_labels(head)[0]), split_passages(block)
+    return _asked(_read_labels(head)[0]), split_passages(block)
 
 
-def _last_paragraph(text: str) -> str:
-    parts = [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
-    asked = [part for part in parts if part.endswith("?")]
-    return (asked or parts or [""])[-1]
+def _unlabelled(head: str) -> list[str] | None:
+    """Passages between an instruction that speaks of context and the question."""
+    paragraphs = _paragraphs(head)
+    if len(paragraphs) < 2 or not _CONTEXT.search(paragraphs[0]):
+        return None
+    return split_passages("\n\n".join(paragraphs[1:]))
+
+
+def _is_label(mark: re.Match[str]) -> bool:
+    return bool(mark["colon"]) or (bool(mark["heading"]) and _alone(mark))
+
+
+def _alone(mark: re.Match[str]) -> bool:
+    return mark.end() == len(mark.string) or mark.string[mark.end()] == "\n"
+
+
+def _section(text: str, mark: re.Match[str], marks: Sequence[re.Match[str]]) -> str:
+    ends = [other.start() for other in marks if other.start() >= mark.end()]
+    return text[mark.end() : ends[0] if ends else len(text)].strip()
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [part.strip() for part in _GAP.split(text) if part.strip()]
+
+
+def _asked(text: str) -> str:
+    """The last paragraph that asks something, else the last one."""
+    paragraphs = _paragraphs(text)
+    return ([part for part in paragraphs if part.endswith("?")] or paragraphs or [""])[-1]
+
+
+def _numbering(text: str) -> re.Pattern[str] | None:
+    return next((style for style in _NUMBERINGS if style.match(text)), None)
 
 
 def split_passages(block: str) -> list[str]:
     """Split a context block at numbers, rules, bullets or, failing these, empty lines."""
     block = block.strip()
-    for mark in (_NUMBERED, _RULE, _BULLET):
-        if mark.match(block) or (mark is _RULE and mark.search(block)):
-            return _clean(mark.split(block))
-    return _clean(re.split(r"\n\s*\n", block))
+    style = _numbering(block)
+    if style is None and _RULE.search(block):
+        style = _RULE
+    if style is None and _BULLET.match(block):
+        style = _BULLET
+    return _clean((style or _GAP).split(block))
 
 
 def _clean(parts: Sequence[str]) -> list[str]:
