@@ -14,25 +14,31 @@ if TYPE_CHECKING:  # the import takes a second: left to the first call
     from openai import AsyncOpenAI, OpenAI
 
 
+OPENAI_API = "https://api.openai.com/v1"
+
+
 def default_client() -> "OpenAI":
     """Return the client for the endpoint in the environment.
 
-    Raises ``openai.OpenAIError`` when no key is set.
+    Raises ``openai.OpenAIError`` when neither an endpoint nor a key is set.
     """
-    return _client(os.environ.get("OPENAI_BASE_URL"), os.environ.get("OPENAI_API_KEY"))
+    return _client(*_endpoint())
 
 
 def default_async_client() -> "AsyncOpenAI":
     """Return the asynchronous client; its connections belong to the running event loop."""
-    return _async_client(
-        asyncio.get_running_loop(),
-        os.environ.get("OPENAI_BASE_URL"),
-        os.environ.get("OPENAI_API_KEY"),
-    )
+    return _async_client(asyncio.get_running_loop(), *_endpoint())
+
+
+def _endpoint() -> tuple[str, str | None]:
+    """Return the address and the key; a server of one's own often asks for no key."""
+    base_url = os.environ.get("OPENAI_BASE_URL")
+    api_key = os.environ.get("OPENAI_API_KEY") or ("unused" if base_url else None)
+    return base_url or OPENAI_API, api_key
 
 
 @lru_cache(maxsize=4)
-def _client(base_url: str | None, api_key: str | None) -> "OpenAI":
+def _client(base_url: str, api_key: str | None) -> "OpenAI":
     from openai import OpenAI
 
     return OpenAI(base_url=base_url, api_key=api_key)
@@ -40,7 +46,7 @@ def _client(base_url: str | None, api_key: str | None) -> "OpenAI":
 
 @lru_cache(maxsize=4)
 def _async_client(
-    loop: asyncio.AbstractEventLoop, base_url: str | None, api_key: str | None
+    loop: asyncio.AbstractEventLoop, base_url: str, api_key: str | None
 ) -> "AsyncOpenAI":
     from openai import AsyncOpenAI
 

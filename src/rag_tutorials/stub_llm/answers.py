@@ -39,24 +39,24 @@ def answer(question: str, passages: Sequence[str]) -> str | None:
     Passages are expected best first: of equal sentences the first wins. A sentence that begins by
     pointing back ("It ...") brings the one before it along.
     """
-    asked = frozenset(content_words(question))
+    asked = list(dict.fromkeys(content_words(question)))  # a list: sums must not depend on order
     read = [_sentences(passage) for passage in passages]
-    total = sum(map(len, read))
-    if not asked or not total:
+    everything = [words for part in read for _, words in part]
+    if not asked or not everything:
         return None
     weights = {
-        word: log(1 + total / (0.5 + sum(word in words for part in read for _, words in part)))
+        word: log(1 + len(everything) / (0.5 + sum(word in words for words in everything)))
         for word in asked
     }
     whole = sum(weights.values())
     wants_number = _ASKS_FOR_NUMBER.search(question) is not None
     best, found = 0.0, None
     for part in read:
-        around = asked.intersection(*[frozenset().union(*(words for _, words in part))])
-        shared = sum(weights[word] for word in around)
+        around = frozenset().union(*(words for _, words in part))
+        nearby = sum(weights[word] for word in asked if word in around)
         for position, (sentence, words) in enumerate(part):
-            covered = sum(weights[word] for word in asked & words)
-            score = (covered + _PASSAGE_SHARE * (shared - covered)) / whole
+            covered = sum(weights[word] for word in asked if word in words)
+            score = (covered + _PASSAGE_SHARE * (nearby - covered)) / whole
             if not covered or score < THRESHOLD:
                 continue
             if wants_number and _NUMBER.search(sentence):
