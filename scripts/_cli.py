@@ -3,7 +3,7 @@
 import argparse
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from _doctor import examine
@@ -44,31 +44,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_tests(course: Course, extra: Sequence[str]) -> int:
-    """Run the linter, the type checker and all tests, notebooks included; `extra` is pytest's.
-
-    A path among `extra` takes the place of the whole suite.
-    """
+    """Run the linter, the type checker and all tests, notebooks included; `extra` is pytest's."""
     python = course.python
-    places = [] if any(_is_path(course.root, part) for part in extra) else ["tests", "notebooks"]
     checks: dict[str, list[str | Path]] = {
         "ruff check": [python, "-m", "ruff", "check"],
         "ruff format": [python, "-m", "ruff", "format", "--check"],
         "mypy": [python, "-m", "mypy"],
-        "pytest": [python, "-m", "pytest", "-n", "2", "--nbmake", *places, *extra],
+        "pytest": [python, "-m", "pytest", *pytest_arguments(course.root, extra)],
     }
     env = course.environment() | {"COURSE_LLM": "stub"}
+    return run_checks(checks, course.root, env)
+
+
+def run_checks(
+    checks: Mapping[str, Sequence[str | Path]], folder: Path, env: Mapping[str, str]
+) -> int:
+    """Run every check, also after one failed; return 0 if all passed, else 1."""
     failed = []
     for name, command in checks.items():
         print(f"== {name}", flush=True)
-        if subprocess.run(command, cwd=course.root, env=env, check=False).returncode != 0:
+        if subprocess.run(command, cwd=folder, env=env, check=False).returncode != 0:
             failed.append(name)
     if failed:
         print(f"Failed: {', '.join(failed)}", flush=True)
     return 1 if failed else 0
 
 
-def _is_path(root: Path, part: str) -> bool:
-    return not part.startswith("-") and (root / part.split("::")[0]).exists()
+def pytest_arguments(root: Path, extra: Sequence[str]) -> list[str]:
+    """Return pytest's arguments: the whole suite, unless `extra` names a path of its own."""
+    named = any((root / part.split("::")[0]).exists() for part in extra if part[:1] != "-")
+    return ["-n", "2", "--nbmake", *([] if named else ["tests", "notebooks"]), *extra]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,7 @@
 """Run the programs that set the course up: clean environment, quiet progress, clear failures."""
 
 import ast
+import contextlib
 import os
 import queue
 import re
@@ -96,14 +97,13 @@ def uv_settings(pip_config: str, environ: Mapping[str, str] = os.environ) -> dic
     What the user has set for uv itself stays. Packages are checked by hash, so it is safe to take
     each from whichever index has it.
     """
-    pip: dict[str, str] = {}
-    for line in pip_config.splitlines():  # environment variables come last, and win
-        name, found, value = line.partition("=")
-        if found and name.split(".")[0] in ("global", "install", ":env:"):
-            try:
-                pip[name.split(".")[-1]] = str(ast.literal_eval(value))
-            except (SyntaxError, ValueError):
-                continue
+    levels: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
+    for line in pip_config.splitlines():
+        name, _, value = line.partition("=")
+        level, _, option = name.rpartition(".")
+        with contextlib.suppress(KeyError, SyntaxError, ValueError):
+            levels[level][option] = str(ast.literal_eval(value))
+    pip = levels["global"] | levels["install"] | levels[":env:"]
     wanted = {
         "UV_DEFAULT_INDEX": pip.get("index-url"),
         "UV_INDEX": pip.get("extra-index-url"),
