@@ -8,9 +8,10 @@ from pathlib import Path
 
 from _doctor import examine
 from _lab import open_lab
-from _run import CourseError, explain
+from _run import CourseError, explain, stop_signals_interrupt
 from _setup import Course, Kind
 
+STOP_TIMEOUT_S = 10.0
 STOPPED = 130  # what a shell calls a program that Ctrl-C ended
 
 
@@ -22,14 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        if options.command == "doctor":
-            return examine(course)
-        kind: Kind = "test" if options.command == "test" or options.test else "lab"
-        course.ensure(kind)
-        if options.command == "lab":
-            return open_lab(course, options.port, browser=not options.no_browser)
-        if options.command == "test":
-            return run_tests(course, options.pytest)
+        with stop_signals_interrupt():
+            return _run(course, options)
     except KeyboardInterrupt:
         print("\nStopped. Run the same command again to go on.", file=sys.stderr)
         return STOPPED
@@ -39,6 +34,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"\n{error}\n{explain(str(error))}", file=sys.stderr)
         return 1
+
+
+def _run(course: Course, options: argparse.Namespace) -> int:
+    if options.command == "doctor":
+        return examine(course)
+    kind: Kind = "test" if options.command == "test" or options.test else "lab"
+    course.ensure(kind)
+    if options.command == "lab":
+        return open_lab(course, options.port, browser=not options.no_browser)
+    if options.command == "test":
+        return run_tests(course, options.pytest)
     print("The course is set up.")
     return 0
 
@@ -63,7 +69,16 @@ def run_checks(
     failed = []
     for name, command in checks.items():
         print(f"== {name}", flush=True)
-        if subprocess.run(command, cwd=folder, env=env, check=False).returncode != 0:
+        process = subprocess.Popen(command, cwd=folder, env=env)
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:  # the terminal told it too: let it stop its kernels
+            try:
+                process.wait(timeout=STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            raise
+        if code != 0:
             failed.append(name)
     if failed:
         print(f"Failed: {', '.join(failed)}", flush=True)

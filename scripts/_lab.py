@@ -8,15 +8,12 @@ import contextlib
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 import webbrowser
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 from _run import CourseError
 from _setup import Course
@@ -44,7 +41,7 @@ def lab_environment(course: Course) -> dict[str, str]:
 
 
 def open_lab(course: Course, port: int, *, browser: bool) -> int:
-    """Run JupyterLab until Ctrl-C (or SIGTERM, or a closed terminal).
+    """Run JupyterLab until Ctrl-C, then stop it and its kernels.
 
     Raises:
         CourseError: it did not start, or ended by itself.
@@ -60,7 +57,6 @@ def open_lab(course: Course, port: int, *, browser: bool) -> int:
     print("Starting JupyterLab", flush=True)
     log = own / "jupyterlab.log"
     with (
-        _stop_signals_interrupt(),
         tempfile.TemporaryDirectory(prefix="run-", dir=own, ignore_cleanup_errors=True) as runtime,
         log.open("wb") as output,
     ):
@@ -120,19 +116,3 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
         process.kill()
         process.wait()
-
-
-@contextlib.contextmanager
-def _stop_signals_interrupt() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end the command as Ctrl-C does, wherever it runs."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    earlier = {name: signal.signal(getattr(signal, name), interrupt) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in earlier.items():
-            signal.signal(getattr(signal, name), handler)

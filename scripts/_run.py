@@ -5,12 +5,14 @@ import contextlib
 import os
 import queue
 import re
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 
 # What another Python, virtual environment or installer configuration would impose on ours.
 FOREIGN = (
@@ -123,6 +125,22 @@ def uv_settings(pip_config: str, environ: Mapping[str, str] = os.environ) -> dic
         for name, value in wanted.items()
         if value and name not in environ and older.get(name, name) not in environ
     }
+
+
+@contextlib.contextmanager
+def stop_signals_interrupt() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal end the command as Ctrl-C does, wherever it runs."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    earlier = {name: signal.signal(getattr(signal, name), interrupt) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in earlier.items():
+            signal.signal(getattr(signal, name), handler)
 
 
 def explain(output: str) -> str:

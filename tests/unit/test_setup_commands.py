@@ -24,11 +24,12 @@ COMMAND = ROOT / "scripts" / "course.py"
 LAB = """
 import sys
 from pathlib import Path
-from _cli import CourseError
 from _lab import open_lab
+from _run import CourseError, stop_signals_interrupt
 from _setup import Course
 try:
-    sys.exit(open_lab(Course(Path(sys.argv[1])), int(sys.argv[2]), browser=False))
+    with stop_signals_interrupt():
+        sys.exit(open_lab(Course(Path(sys.argv[1])), int(sys.argv[2]), browser=False))
 except CourseError as error:
     sys.exit(str(error))
 """
