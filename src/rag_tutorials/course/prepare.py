@@ -6,17 +6,21 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span, SpanContext
 
-from rag_tutorials.course import links, server, spans
+from rag_tutorials.course import checks, exercises, links, server, solutions, spans
 from rag_tutorials.course.errors import CourseError
 from rag_tutorials.course.llm import LLMChoice, choose_llm, shared_stub
 from rag_tutorials.course.manifest import load_lessons
 from rag_tutorials.course.places import course_root, state_dir
+from rag_tutorials.course.view import Showable, TraceView, show
 from rag_tutorials.stub_llm import StubLLM
+
+if TYPE_CHECKING:  # it is a command too, and a command is not imported by its package
+    from rag_tutorials.course.progress import Table
 
 FIRST_PORT = 6006
 _current: list[Course] = []
@@ -119,6 +123,46 @@ class Course:
             )
         return list(found)
 
+    def show(self, what: Showable, expect: int = 1) -> TraceView:
+        """Draw a trace here: of a span or a trace id, read back from Phoenix, or a list of spans.
+
+        ``expect`` is the number of spans to wait for, as in :meth:`read_back`. A list is drawn as
+        it is: spans of the SDK, of :meth:`read_back`, or of ``phoenix.client``.
+
+        Raises:
+            CourseError: the trace is not in Phoenix, a span has not ended, or this is no span.
+        """
+        return show(self, what, expect)
+
+    def check(self, exercise_id: str, *given: Any) -> checks.Verdict:
+        """Look at what the student made for an exercise, and say how it stands.
+
+        Raises:
+            CourseError: there is no such exercise.
+            AssertionError: where solutions are proven (CI), the proof fails.
+        """
+        verdict = checks.judge(self, exercises.find(exercise_id), given)
+        if solutions.proving():
+            solutions.note(verdict)
+        elif verdict.passed:
+            from rag_tutorials.course import progress
+
+            progress.remember(exercise_id)
+        return verdict
+
+    def progress(self, all: bool = False) -> Table:
+        """Return what is passed of this lesson's exercises, or of the whole course.
+
+        Raises:
+            AssertionError: where solutions are proven (CI), one of this lesson's was not.
+        """
+        from rag_tutorials.course import progress
+
+        lesson = self.project[:2]
+        if solutions.proving():
+            solutions.require_proof(lesson)
+        return progress.table(None if all else lesson)
+
     def fetch_trace(self, trace_id: str) -> Sequence[spans.SpanRecord]:
         """Return the spans of a trace that Phoenix has now, in any order."""
         return self.fetch(trace_ids=[trace_id])
@@ -178,6 +222,7 @@ def prepare(name: str) -> Course:
         else:
             course = Course(name, root, llm, _open_phoenix(name))
         _current[:] = [course]
+    solutions.register_magic()
     print(f"{name} is ready. Answers come from {course.llm.description}.")
     print(f"Phoenix will be at {links.browser_url(course.port)}")
     return course

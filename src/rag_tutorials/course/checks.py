@@ -1,0 +1,472 @@
+"""Exercises, judged by the trace that the student's code leaves in Phoenix."""
+
+from __future__ import annotations
+
+import html
+import linecache
+import time
+import traceback
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import SpanContext, format_span_id
+
+from rag_tutorials.course import spans
+from rag_tutorials.course.errors import CourseError, sentence_of
+from rag_tutorials.course.expected import (
+    Comparison,
+    ExpectedSpan,
+    Rule,
+    compare_attributes,
+    expected_text,
+    span,
+)
+from rag_tutorials.course.found import Found
+from rag_tutorials.course.links import Link
+from rag_tutorials.course.recorder import Recording, record
+from rag_tutorials.course.spans import SpanRecord
+from rag_tutorials.course.view import outline
+
+if TYPE_CHECKING:
+    from rag_tutorials.course.prepare import Course
+
+__all__ = ["Exercise", "ExpectedSpan", "Found", "Rule", "Verdict", "judge", "span"]
+
+Expectation = ExpectedSpan | tuple[ExpectedSpan, ...]
+Fact = Callable[[Found], Any]
+
+PASSED, NOT_YET, NOT_STARTED, UNABLE = "passed", "not yet", "not started", "unable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exercise:
+    """What a student makes, and how the check looks at it. CONTRIBUTING.md has examples.
+
+    Args:
+        id: Lesson and number, ``"01.2"``.
+        title: A few words.
+        hints: Three, from vague to concrete; a try that fails shows the next one.
+        run: ``run(course, *given)`` exercises what the student gave to the check; the traces that
+            it makes are looked at. Without it, what was given are spans or trace ids.
+        expect: The trace (or traces) that should be there, or a function that makes it of what
+            ``run`` returned.
+        facts: Of the traces found, the value that the student should have found out or
+            predicted; or several, by key, for a prediction that is a dictionary.
+        given: The type that the student's object should have; a function when ``run`` is there.
+        returns: The type (or :class:`Rule`) of what ``run`` returns.
+        raises: The error that should reach the caller of ``run``.
+        without: Texts that must be nowhere in the traces.
+        also: A last look: returns a sentence when something is wrong, else ``None``.
+        more_traces: Other traces may be there too.
+        patience: Seconds to wait for what other processes still add to the traces.
+    """
+
+    id: str
+    title: str
+    hints: tuple[str, str, str]
+    run: Callable[..., Any] | None = None
+    expect: Expectation | Callable[[Any], Expectation] = ()
+    facts: Fact | Mapping[str, Fact] | None = None
+    given: type | tuple[type, ...] | None = None
+    returns: type | Rule | None = None
+    raises: type[BaseException] | None = None
+    without: tuple[str, ...] = ()
+    also: Callable[[Found], str | None] | None = None
+    more_traces: bool = False
+    patience: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check says. It shows itself in a notebook and prints as text.
+
+    ``state`` is ``passed``, ``not yet``, ``not started``, or ``unable`` (the check could not look:
+    no Phoenix, no provider).
+    """
+
+    exercise: Exercise
+    state: str
+    sentence: str = ""
+    expected: str = ""
+    found: str = ""
+    hint: str = ""
+    link: Link | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the exercise is solved."""
+        return self.state == PASSED
+
+    @property
+    def headline(self) -> str:
+        """The exercise and how it stands, in one line."""
+        words = {PASSED: "passed", NOT_YET: "not yet", NOT_STARTED: "not started"}
+        return f"{self.exercise.id} {self.exercise.title}: {words.get(self.state, 'cannot check')}"
+
+    def __repr__(self) -> str:
+        lines = [f"{self.headline}."]
+        lines += [self.sentence] if self.sentence else []
+        for words, tree in (("Expected", self.expected), ("Found", self.found)):
+            if tree:
+                lines += [f"{words}:", *(f"  {line}" for line in tree.splitlines())]
+        lines += [f"Hint: {self.hint}"] if self.hint else []
+        lines += [repr(self.link)] if self.link else []
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        colour = {PASSED: "#2e7d32", UNABLE: "#8888"}.get(self.state, "#b26a00")
+        parts = [f"<b>{html.escape(self.headline)}</b>"]
+        if self.passed:
+            return _box(colour, f"{parts[0]} {self.link._repr_html_() if self.link else ''}")
+        if self.sentence:
+            parts.append(f'<div style="margin:4px 0">{_prose(self.sentence)}</div>')
+        if self.expected or self.found:
+            cells = "".join(
+                f'<td style="vertical-align:top;text-align:left;padding:2px 24px 2px 0">'
+                f'<div style="opacity:0.7">{words}</div>'
+                f'<pre style="margin:0;white-space:pre;line-height:1.4">{html.escape(tree)}</pre>'
+                "</td>"
+                for words, tree in (("Expected", self.expected), ("Found", self.found))
+                if tree
+            )
+            parts.append(
+                '<div style="overflow-x:auto"><table style="margin:4px 0">'
+                f"<tr>{cells}</tr></table></div>"
+            )
+        if self.hint:
+            parts.append(f'<div style="margin:4px 0"><b>Hint</b> {_prose(self.hint)}</div>')
+        if self.link:
+            parts.append(f"<div>{self.link._repr_html_()}</div>")
+        return _box(colour, "".join(parts))
+
+
+_failures: Counter[str] = Counter()
+
+
+def judge(course: Course, exercise: Exercise, given: Sequence[Any]) -> Verdict:
+    """Look at what the student gave, and say how the exercise stands.
+
+    A student's mistake is a sentence in the verdict, never an error.
+    """
+    if not given or any(_unfinished(one) for one in given):
+        return _not_started(exercise)
+    if wrong := _wrong_type(exercise, given):
+        return Verdict(exercise, NOT_YET, wrong, hint=_next_hint(exercise))
+    if not phoenix_answers(course.phoenix_url):
+        return Verdict(
+            exercise,
+            UNABLE,
+            f"Phoenix does not answer at {course.phoenix_url}; run the cells at the top of this "
+            "notebook again, then this one.",
+        )
+    try:
+        return _Judgement(course, exercise, given).verdict()
+    except CourseError as error:
+        return Verdict(exercise, UNABLE, str(error))
+
+
+class _Judgement:
+    """One look at one exercise."""
+
+    def __init__(self, course: Course, exercise: Exercise, given: Sequence[Any]) -> None:
+        self.course = course
+        self.exercise = exercise
+        self.given = given
+        self.recording: Recording | None = None
+        self.found = Found()
+        self.expected: tuple[ExpectedSpan, ...] = ()
+
+    def verdict(self) -> Verdict:
+        exercise = self.exercise
+        if exercise.run is not None:
+            provider = trace.get_tracer_provider()
+            if not isinstance(provider, TracerProvider):
+                return Verdict(
+                    exercise,
+                    UNABLE,
+                    "There is no tracer provider, so no span is recorded; run the cell with "
+                    "register() at the top of this notebook, then this one.",
+                )
+            run = exercise.run
+            self.recording = record(lambda: run(self.course, *self.given), provider)
+            value, error = self.recording.value, self.recording.error
+            if value is ... or isinstance(error, NotImplementedError):
+                return _not_started(exercise)
+        sentence = next(self._mistakes(), None)
+        link = self.course.link(self.found.trace_ids[0]) if self.found.trace_ids else None
+        if sentence is None:
+            _failures.pop(exercise.id, None)
+            return Verdict(exercise, PASSED, link=link)
+        show_found = not exercise.facts or isinstance(exercise.facts, Mapping)
+        return Verdict(
+            exercise,
+            NOT_YET,
+            sentence,
+            expected=expected_text(self.expected),
+            found=outline(self.found) if show_found else "",
+            hint=_next_hint(exercise),
+            link=link,
+        )
+
+    def _mistakes(self) -> Iterator[str]:
+        """Yield what is wrong, the first thing first; read the trace on the way."""
+        exercise, recording = self.exercise, self.recording
+        error = recording.error if recording else None
+        self.expected = self._expected(recording.value if recording else None)
+        arrived = self._read()
+        if error is not None and not (exercise.raises and isinstance(error, exercise.raises)):
+            yield f"Your code raised {sentence_of(error)}{_line_of(error, self.given)}."
+        if exercise.raises and error is None:
+            yield (
+                f"The call returned as if all were well; the {exercise.raises.__name__} should "
+                "reach the caller."
+            )
+        if recording and error is None and exercise.returns is not None:
+            yield from _wrong_return(exercise.returns, recording.value)
+        if recording and recording.unended:
+            yield (
+                f"`{recording.unended[0]}` was started and never ended; only a span that has "
+                "ended is exported: use `with`, or call its end()."
+            )
+        if recording and not recording.ended and not self._wants_none():
+            yield "Your code ran, but it made no span."
+        if not arrived:
+            yield (
+                "The spans were made but did not arrive in Phoenix; is the provider's endpoint "
+                "course.otlp_endpoint? Run the cell with register() again."
+                if recording
+                else "Phoenix does not have this trace; run the cell that makes it again."
+            )
+        yield from self._comparison().differences()
+        yield from self._facts()
+        if exercise.also is not None:
+            try:
+                if sentence := exercise.also(self.found):
+                    yield sentence
+            except (LookupError, TypeError, ValueError, AttributeError) as missing:
+                yield f"The trace lacks what this exercise looks at ({sentence_of(missing)})."
+
+    def _wants_none(self) -> bool:
+        return not (self.exercise.expect or self.exercise.facts or self.exercise.also)
+
+    def _expected(self, value: Any) -> tuple[ExpectedSpan, ...]:
+        expect = self.exercise.expect
+        if callable(expect):
+            expect = expect(value)
+        return (expect,) if isinstance(expect, ExpectedSpan) else expect
+
+    def _comparison(self) -> Comparison:
+        links = self.recording.links if self.recording else _links_of(self.given)
+        return Comparison(
+            self.expected,
+            self.found,
+            links=lambda one: links.get(one.span_id, ()),
+            more_traces=self.exercise.more_traces,
+            without=self.exercise.without,
+        )
+
+    def _read(self) -> bool:
+        """Read the traces back; say whether all that was made is there."""
+        if self.recording is not None:
+            trace_ids, span_ids = self.recording.trace_ids, self.recording.span_ids
+        else:
+            given = self.given[1:] if self.exercise.facts else self.given
+            targets = list(_flat(given))
+            trace_ids = tuple(dict.fromkeys(spans.trace_id_of(target) for target in targets))
+            span_ids = frozenset(filter(None, (_span_id(target) for target in targets)))
+            if not targets:  # a question about the whole project
+                self.found = Found(_fetch(self.course))
+                return True
+        if not trace_ids:
+            return True
+
+        def complete() -> bool:
+            have = {one.span_id for one in self.found.spans}
+            return span_ids <= have and set(trace_ids) <= set(self.found.trace_ids)
+
+        deadline = time.monotonic() + 10.0
+        while True:
+            self.found = Found(_fetch(self.course, trace_ids))
+            if complete():
+                # What another process adds may still be on its way.
+                deadline = min(deadline, time.monotonic() + self.exercise.patience)
+                if next(self._comparison().differences(), None) is None:
+                    return True
+            if time.monotonic() >= deadline:
+                return complete()
+            time.sleep(0.03)
+
+    def _facts(self) -> Iterator[str]:
+        facts = self.exercise.facts
+        answer: Any = self.given[0]
+        if facts is None:
+            return
+        try:
+            if not isinstance(facts, Mapping):
+                if not _equal(answer, facts(self.found)):
+                    yield f"{answer!r} is not what the trace says."
+                return
+            for key, fact in facts.items():
+                if key not in answer:
+                    yield f"The prediction has no {key!r}."
+                elif not _equal(answer[key], truth := fact(self.found)):
+                    yield f"You predicted {answer[key]!r} for {key!r}; the trace says {truth!r}."
+        except (LookupError, TypeError, ValueError, AttributeError) as missing:
+            yield f"The trace lacks what this exercise asks about ({sentence_of(missing)})."
+
+
+def phoenix_answers(url: str, timeout: float = 2.0) -> bool:
+    """Say whether Phoenix is up, without waiting long."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{url}/readyz", timeout=timeout) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _fetch(course: Course, trace_ids: Sequence[str] = ()) -> list[SpanRecord]:
+    found: list[SpanRecord] = []
+    try:
+        for start in range(0, max(len(trace_ids), 1), 50):
+            some = list(trace_ids[start : start + 50])
+            found += course.fetch(**({"trace_ids": some} if some else {}))
+    except Exception as error:
+        if getattr(getattr(error, "response", None), "status_code", None) == 404:
+            return []  # the project begins with its first span
+        raise CourseError(
+            f"Phoenix does not answer ({sentence_of(error)}); run the cells at the top of this "
+            "notebook again, then this one."
+        ) from error
+    return found
+
+
+def _not_started(exercise: Exercise) -> Verdict:
+    return Verdict(
+        exercise,
+        NOT_STARTED,
+        "Write your part in the cell above, where the `...` is, run it, then run this cell again.",
+    )
+
+
+def _unfinished(given: Any) -> bool:
+    if isinstance(given, Mapping):
+        return any(_unfinished(value) for value in given.values())
+    if isinstance(given, (list, tuple, set)):
+        return any(_unfinished(value) for value in given)
+    return given is ... or given is None
+
+
+def _wrong_type(exercise: Exercise, given: Sequence[Any]) -> str | None:
+    wanted: Any = exercise.given
+    if wanted is None:
+        if isinstance(exercise.facts, Mapping):
+            wanted = Mapping
+        elif exercise.run is not None and exercise.facts is None:
+            wanted = Callable
+        else:
+            wanted = object
+    if not isinstance(given[0], wanted):
+        words = {Callable: "a function", Mapping: "a dictionary"}.get(wanted)
+        words = words or getattr(wanted, "__name__", str(wanted))
+        return f"The check needs {words}, not {_a(type(given[0]).__name__)}."
+    if exercise.run is None and exercise.facts is None:
+        for one in _flat(given):
+            try:
+                spans.trace_id_of(one)
+            except CourseError as error:
+                return str(error)
+    return None
+
+
+def _wrong_return(wanted: type | Rule, value: Any) -> Iterator[str]:
+    rule = wanted if isinstance(wanted, Rule) else None
+    if rule is None:
+        if not isinstance(value, wanted):  # type: ignore[arg-type]
+            yield (
+                f"Your code returned {_a(type(value).__name__)}; "
+                f"it should return {_a(wanted.__name__)}."  # type: ignore[union-attr]
+            )
+    elif next(compare_attributes({"value": rule}, {"value": value}, ""), None):
+        yield f"Your code returned {value!r}; it should return {rule.words}."
+
+
+def _a(name: str) -> str:
+    if name == "NoneType":
+        return "nothing (None)"
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def _line_of(error: BaseException, given: Sequence[Any]) -> str:
+    """Return where in the student's own code an error arose, as words that end a sentence."""
+    code = [getattr(getattr(one, "__code__", None), "co_filename", None) for one in given]
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in code
+    ]
+    if not frames:
+        return ""
+    frame = frames[-1]
+    line = linecache.getline(frame.filename, frame.lineno or 0).strip()
+    return f" in line {frame.lineno} of its cell" + (f" (`{line}`)" if line else "")
+
+
+def _next_hint(exercise: Exercise) -> str:
+    number = min(_failures[exercise.id], len(exercise.hints) - 1)
+    _failures[exercise.id] += 1
+    return exercise.hints[number]
+
+
+def _flat(given: Any) -> Iterator[Any]:
+    for one in given:
+        if isinstance(one, (list, tuple, set)) and not isinstance(one, SpanContext):
+            yield from _flat(one)
+        else:
+            yield one
+
+
+def _span_id(target: Any) -> str | None:
+    if isinstance(target, SpanRecord):
+        return target.span_id
+    if hasattr(target, "get_span_context"):
+        target = target.get_span_context()
+    return format_span_id(target.span_id) if isinstance(target, SpanContext) else None
+
+
+def _links_of(given: Any) -> dict[str, Sequence[str]]:
+    return {
+        _span_id(one) or "": [format_span_id(link.context.span_id) for link in one.links]
+        for one in _flat(given)
+        if hasattr(one, "links")
+    }
+
+
+def _equal(answer: Any, truth: Any) -> bool:
+    if isinstance(truth, (set, frozenset)):
+        try:
+            return set(answer) == truth
+        except TypeError:
+            return False
+    if isinstance(truth, (list, tuple)) and isinstance(answer, (list, tuple)):
+        return len(answer) == len(truth) and all(map(_equal, answer, truth))
+    if isinstance(truth, str) and isinstance(answer, str):
+        return answer.strip() == truth
+    return bool(answer == truth)
+
+
+def _prose(text: str) -> str:
+    """Escape text and set what stands between backticks as code."""
+    parts = html.escape(text).split("`")
+    if len(parts) % 2 == 0:
+        return "`".join(parts)
+    return "".join(
+        f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts)
+    )
+
+
+def _box(colour: str, inside: str) -> str:
+    return f'<div style="border-left:4px solid {colour};padding:2px 0 2px 12px">{inside}</div>'

@@ -1,0 +1,39 @@
+"""The exercises, one module a lesson: ``lesson_01.py`` holds ``EXERCISES`` of lesson 01."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from rag_tutorials.course.checks import Exercise
+from rag_tutorials.course.errors import CourseError
+
+
+def lessons() -> tuple[str, ...]:
+    """Return the numbers of the lessons that have exercises, in order."""
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name[7:] for name in names if name.startswith("lesson_")))
+
+
+def of_lesson(number: str) -> tuple[Exercise, ...]:
+    """Return a lesson's exercises, in order; none for a lesson without."""
+    if number not in lessons():
+        return ()
+    module = importlib.import_module(f"{__name__}.lesson_{number}")
+    return tuple(module.EXERCISES)
+
+
+def find(exercise_id: str) -> Exercise:
+    """Return the exercise with this id, ``"01.1"``.
+
+    Raises:
+        CourseError: there is none; the sentence lists those of the lesson.
+    """
+    known = of_lesson(str(exercise_id)[:2])
+    for exercise in known:
+        if exercise.id == exercise_id:
+            return exercise
+    ids = ", ".join(exercise.id for exercise in known) or "no exercises"
+    raise CourseError(
+        f"There is no exercise {exercise_id!r}; lesson {str(exercise_id)[:2]} has {ids}."
+    )
