@@ -92,8 +92,7 @@ def test_the_opening_is_the_same_everywhere(lesson: Lesson) -> None:
         "    endpoint=course.otlp_endpoint,\n"
         '    protocol="http/protobuf",\n'
         "    verbose=False,\n"
-        ")\n"
-        "course.view()"
+        ")"
     )
 
 

@@ -1,0 +1,146 @@
+"""The opening of a notebook, in real kernels: side by side, again, interrupted, restarted."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.xdist_group("kernels")
+
+TRACE = """
+with tracer_provider.get_tracer("test").start_as_current_span("{name}") as span:
+    pass
+"""
+TRACE_ID = "course.read_back(span)[0].trace_id"
+
+
+@dataclass
+class Opened:
+    kernel: Any
+    outputs: list[Any]
+    port: int
+    folder: str
+
+
+@pytest.fixture(scope="module")
+def opened(start_kernel: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Opened]:
+    """Three kernels at once, two of them on the same notebook, behind a proxy that is dead."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        proxy = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    environment = {
+        "COURSE_STATE_DIR": str(tmp_path_factory.mktemp("a state with spaces")),
+        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"), proxy),
+    }
+    found = []
+    for name in ("00_start_here", "01_manual_spans", "00_start_here"):
+        kernel = start_kernel(environment)
+        outputs = kernel.open_course(name)
+        assert not any(output.error for output in outputs), outputs
+        found.append(
+            Opened(
+                kernel, outputs, kernel.ask("course.port"), kernel.ask("str(course.traces_folder)")
+            )
+        )
+    return found
+
+
+def test_the_opening_prints_two_calm_lines(opened: list[Opened]) -> None:
+    for one in opened:
+        prepared, launched = one.outputs
+        assert prepared.stdout.count("\n") == 2
+        assert f"http://localhost:{one.port}" in prepared.stdout
+        assert not launched.stdout
+        assert not prepared.stderr
+        assert not launched.stderr
+
+
+def test_each_kernel_has_its_own_port_and_storage(opened: list[Opened]) -> None:
+    assert len({one.port for one in opened}) == 3
+    assert len({one.folder for one in opened}) == 3
+    assert all((Path(one.folder) / "phoenix.db").is_file() for one in opened)
+
+
+def test_no_trace_lands_in_anothers_phoenix(opened: list[Opened]) -> None:
+    for one in opened:
+        one.kernel.run(TRACE.format(name="mine"))
+    trace_ids = [one.kernel.ask(TRACE_ID) for one in opened]
+    for one in opened:
+        found = [bool(one.kernel.ask(f"len(course.fetch_trace({i!r}))")) for i in trace_ids]
+        assert found.count(True) == 1
+
+
+def test_nothing_listens_beyond_loopback(opened: list[Opened]) -> None:
+    for one in opened:
+        sockets = psutil.Process(one.kernel.ask("__import__('os').getpid()")).net_connections()
+        listening = [found.laddr for found in sockets if found.status == psutil.CONN_LISTEN]
+        assert one.port in {address.port for address in listening}
+        for address in listening:
+            assert ipaddress.ip_address(address.ip).is_loopback, address
+
+
+def test_the_opening_can_be_run_again(opened: list[Opened]) -> None:
+    kernel = opened[0].kernel
+    kernel.run(TRACE.format(name="before") + "before = span")
+    for output in kernel.open_course("00_start_here"):
+        assert not output.error
+        assert not output.stderr
+    assert kernel.ask("course.port") == opened[0].port
+    kernel.run(TRACE.format(name="after"))
+    assert kernel.ask("course.read_back(before)[0].name") == "before"
+    assert kernel.ask("course.read_back(span)[0].name") == "after"
+
+
+def test_a_bare_launch_again_keeps_the_traces(opened: list[Opened]) -> None:
+    kernel = opened[1].kernel
+    kernel.run(TRACE.format(name="before") + "before = span")
+    output = kernel.run("px.launch_app(use_temp_dir=False) is not None")
+    assert output.value == "True", output
+    assert kernel.ask("course.port") == opened[1].port
+    kernel.run(TRACE.format(name="after"))
+    assert kernel.ask("course.read_back(before)[0].name") == "before"
+    assert kernel.ask("course.read_back(span)[0].name") == "after"
+
+
+def test_an_interrupt_leaves_phoenix_running(opened: list[Opened]) -> None:
+    kernel = opened[0].kernel
+    running = kernel.send("print('on', flush=True); __import__('time').sleep(60)")
+    assert kernel.client.get_iopub_msg(timeout=10)
+    kernel.manager.interrupt_kernel()
+    assert "KeyboardInterrupt" in kernel.wait(running).error
+    kernel.run(TRACE.format(name="after the interrupt"))
+    assert kernel.ask("course.read_back(span)[0].name") == "after the interrupt"
+
+
+def test_traces_outlive_a_restart_even_if_the_port_is_taken(opened: list[Opened]) -> None:
+    one = opened[0]
+    one.kernel.run(TRACE.format(name="old"))
+    trace_id = one.kernel.ask(TRACE_ID)
+    one.kernel.restart()
+    with socket.socket() as other_program:
+        other_program.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other_program.bind(("127.0.0.1", one.port))
+        other_program.listen()
+        outputs = one.kernel.open_course("00_start_here")
+        assert not any(output.error or output.stderr for output in outputs)
+        assert one.kernel.ask("course.port") != one.port
+        assert one.kernel.ask("str(course.traces_folder)") == one.folder
+        assert one.kernel.ask(f"course.read_back({trace_id!r})[0].name") == "old"
+
+
+def test_a_phoenix_that_does_not_come_up_is_one_sentence(opened: list[Opened]) -> None:
+    kernel = opened[2].kernel
+    kernel.run("px.close_app()")
+    for leftover in Path(opened[2].folder).glob("phoenix.db*"):
+        leftover.unlink()
+    (Path(opened[2].folder) / "phoenix.db").write_bytes(b"not a database" * 100)
+    error = kernel.run("px.launch_app(use_temp_dir=False)").error
+    assert error.startswith("CourseError: Phoenix did not start")
+    assert "restart the kernel" in error
+    assert "\n" not in error.strip()
