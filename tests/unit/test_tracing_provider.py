@@ -221,7 +221,7 @@ def test_a_batch_leaves_at_exit_in_one_request(receiver: Receiver) -> None:
 def test_a_batch_leaves_at_exit_after_a_shutdown_and_a_second_call(receiver: Receiver) -> None:
     done = run(
         """
-configure_tracing(sys.argv[1], batch=True).shutdown()
+configure_tracing(sys.argv[1]).shutdown()
 configure_tracing(sys.argv[1], batch=True)
 span("late")
 """,
@@ -431,7 +431,7 @@ def test_an_empty_key_and_a_trailing_line_break_are_harmless(receiver: Receiver)
     run(
         """
 for key in ("", "  ", sys.argv[2] + "\\n"):
-    configure_tracing(sys.argv[1], api_key=key)
+    configure_tracing(sys.argv[1], api_key=key, headers={"x-course": "tracing\\n"})
     span("one")
 """,
         receiver.url,
@@ -439,3 +439,4 @@ for key in ("", "  ", sys.argv[2] + "\\n"):
     )
     sent = [received.headers.get("authorization") for received in receiver.received]
     assert sent == [None, None, f"Bearer {KEY}"]
+    assert [received.headers["x-course"] for received in receiver.received] == ["tracing"] * 3

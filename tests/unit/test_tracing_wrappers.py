@@ -5,7 +5,7 @@ import functools
 import inspect
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -155,10 +155,9 @@ def test_generation_span_is_complete(traces: Traces) -> None:
     assert traces.span.name == "generation"
     assert traces.span.status.status_code is StatusCode.UNSET
     attributes = traces.attributes("generation")
-    assert json.loads(attributes.pop(ATTR_INPUT_VALUE)) == {
-        "question": QUESTION,
-        "context": context,
-    }
+    prompt = attributes.pop(ATTR_INPUT_VALUE)
+    assert json.loads(prompt) == {"question": QUESTION, "context": context}
+    assert "für alle" in prompt  # to be read by people
     assert attributes == {
         KIND: OpenInferenceSpanKindValues.LLM.value,
         ATTR_LLM_MODEL_NAME: "gpt-4.1-mini",
@@ -193,6 +192,7 @@ def test_generation_records_no_other_argument(traces: Traces) -> None:
     assert len(traces.spans) == 2
     for span in traces.spans:
         assert "the-secret" not in span.to_json()
+    assert (traces.spans[1].attributes or {})[ATTR_INPUT_VALUE] == "prompt"
 
 
 def test_pipeline_makes_one_trace_of_three_spans(traces: Traces) -> None:
@@ -324,6 +324,7 @@ def anything(*args: Any, **kwargs: Any) -> list[RetrievalResult]:
         (anything, (QUESTION,), {"top_k": 1}, 1),
         (anything, (), {"question": QUESTION}, None),
         (lambda text, top_k=4: RESULTS, (), {"text": QUESTION}, 4),
+        (lambda text, *rest, top_k=4: RESULTS, (QUESTION, "more", "rest"), {}, 4),
     ],
 )
 def test_any_callable_and_any_way_to_pass_the_arguments(
@@ -511,6 +512,12 @@ def test_wrapping_twice_makes_one_span(traces: Traces) -> None:
     assert (traces.names, other.names) == (["retrieval"], ["retrieval"])
 
 
+def test_wrappers_of_two_kinds_nest(traces: Traces) -> None:
+    inner = traced_generation(lambda question: "yes", traces.tracer)
+    traced_retrieval(inner, traces.tracer)(QUESTION)
+    assert traces.names == ["generation", "retrieval"]
+
+
 def test_pipeline_uses_traced_parts_as_they_are(traces: Traces) -> None:
     pipeline = build_traced_rag_pipeline(
         retriever=traced_retrieval(retrieve, traces.tracer, max_chars=3),
@@ -543,11 +550,17 @@ def stream(question: str) -> Iterator[str]:
     yield question
 
 
+async def stream_async(question: str) -> AsyncIterator[str]:
+    yield question
+
+
 def test_generator_functions_are_refused(traces: Traces) -> None:
     with pytest.raises(TypeError, match="stream is a generator function"):
         traced_generation(stream, traces.tracer)
     with pytest.raises(TypeError, match="stream is a generator function"):
         traced_retrieval(functools.partial(stream), traces.tracer)
+    with pytest.raises(TypeError, match="stream_async is a generator function"):
+        traced_generation(stream_async, traces.tracer)
 
 
 def test_what_is_not_callable_is_refused(traces: Traces) -> None:
