@@ -101,8 +101,8 @@ def read_fields(prompt: str) -> dict[str, str]:
     if fields:
         return fields
     marks = [mark for mark in _LABELLED.finditer(prompt) if _role(mark[1])]
-    ends = [mark.start() for mark in marks[1:]] + [len(prompt)]
-    for mark, end in zip(marks, ends, strict=True):
+    ends = [*(mark.start() for mark in marks[1:]), len(prompt)]
+    for mark, end in zip(marks, ends, strict=False):
         lines = prompt[mark.end() : end].splitlines()
         body = "\n".join(line for line in lines if not _RULE.match(line)).strip()
         fields[_role(mark[1]) or ""] = body

@@ -173,8 +173,8 @@ class _Filler:
 
     def object(self, schema: Schema, depth: int) -> dict[str, Any]:
         properties: Mapping[str, Schema] = schema.get("properties") or {}
-        if not properties and depth == 0 and self.facts.answer is not None:
-            return {"answer": self.facts.answer}
+        if not properties and depth == 0 and schema.get("additionalProperties") is not False:
+            return {"answer": self.facts.answer or UNKNOWN}
         required = schema.get("required") or []
         values: dict[str, Any] = {}
         for name, part in properties.items():
