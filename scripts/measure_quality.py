@@ -9,7 +9,6 @@ neither, or with COURSE_LLM=stub, the script starts the stubbed LLM.
 
 import argparse
 import contextlib
-import json
 import os
 import re
 import sys
@@ -139,7 +138,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--failures", action="store_true", help="list what went wrong")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--top-k", type=int, default=5, help="passages for each answer (5)")
     options = parser.parse_args(arguments)
     if options.top_k < 3:
@@ -162,10 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
         for kind in kinds
     }
     table["all"] = figures(outcomes)
-    if options.json:
-        print(json.dumps({name: asdict(row) for name, row in table.items()}))
-    else:
-        _print_table(table, options.top_k)
+    _print_table(table, options.top_k)
     if options.failures:
         for outcome in outcomes:
             if outcome.failure:

@@ -64,8 +64,7 @@ def search(collection: "Collection", vector: Sequence[float], top_k: int) -> lis
 
 def _fits(collection: "Collection", dimensions: int) -> bool:
     """Say whether vectors of this length can join the collection and be compared by cosine."""
-    hnsw = collection.configuration["hnsw"]
-    if hnsw is None or hnsw["space"] != "cosine":
+    if (collection.configuration_json.get("hnsw") or {}).get("space") != "cosine":
         return False
     known = collection.get(limit=1, include=["embeddings"])["embeddings"]
     return known is None or all(len(vector) == dimensions for vector in known)
