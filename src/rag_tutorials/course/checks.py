@@ -126,17 +126,13 @@ class Verdict:
         if self.sentence:
             parts.append(f'<div style="margin:4px 0">{_prose(self.sentence)}</div>')
         if self.expected or self.found:
-            cells = "".join(
-                f'<td style="vertical-align:top;text-align:left;padding:2px 24px 2px 0">'
-                f'<div style="opacity:0.7">{words}</div>'
-                f'<pre style="margin:0;white-space:pre;line-height:1.4">{html.escape(tree)}</pre>'
-                "</td>"
+            trees = "".join(
+                f'<div><div style="opacity:0.75;font-size:90%">{words}</div>{_pre(tree)}</div>'
                 for words, tree in (("Expected", self.expected), ("Found", self.found))
                 if tree
             )
             parts.append(
-                '<div style="overflow-x:auto"><table style="margin:4px 0">'
-                f"<tr>{cells}</tr></table></div>"
+                f'<div style="display:flex;flex-wrap:wrap;gap:4px 28px;margin:4px 0">{trees}</div>'
             )
         if self.hint:
             parts.append(f'<div style="margin:4px 0"><b>Hint</b> {_prose(self.hint)}</div>')
@@ -466,6 +462,11 @@ def _prose(text: str) -> str:
     return "".join(
         f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts)
     )
+
+
+def _pre(text: str) -> str:
+    style = "margin:0;padding:2px 8px;white-space:pre-wrap;background:#80808014;border-radius:4px"
+    return f'<pre style="{style}">{html.escape(text)}</pre>'
 
 
 def _box(colour: str, inside: str) -> str:

@@ -92,21 +92,25 @@ def draw(
     label: Callable[[Node], str],
     limit: int = 60,
 ) -> list[str]:
-    """Draw trees of any nodes as lines of text; the last line counts what was left out."""
+    """Draw trees as lines of text, ``limit`` nodes at most; a last line counts the others.
+
+    A label of several lines is one node.
+    """
     lines: list[str] = []
-    left_out = 0
+    shown = 0
     waiting = [(node, "", "") for node in reversed(tops)]
     while waiting:
         node, before, below = waiting.pop()
-        if len(lines) < limit:
-            lines.append(f"{before}{label(node)}")
-        else:
-            left_out += 1
         nodes = children(node)
+        if shown < limit:
+            first, *further = label(node).splitlines()
+            lines.append(f"{before}{first}")
+            lines += [f"{below}{'│  ' if nodes else '   '}{line}" for line in further]
+        shown += 1
         for number, child in reversed(list(enumerate(nodes, start=1))):
             last = number == len(nodes)
             branch, stem = ("└─ ", "   ") if last else ("├─ ", "│  ")
             waiting.append((child, below + branch, below + stem))
-    if left_out:
-        lines.append(f"… and {left_out} more")
+    if shown > limit:
+        lines.append(f"… and {shown - limit:,} more")
     return lines

@@ -80,7 +80,7 @@ def from_sdk(span: ReadableSpan) -> SpanRecord:
     attributes = dict(span.attributes or {})
     return SpanRecord(
         name=span.name,
-        kind=str(attributes.get(SpanAttributes.OPENINFERENCE_SPAN_KIND, "UNKNOWN")),
+        kind=str(attributes.get(SpanAttributes.OPENINFERENCE_SPAN_KIND, "UNKNOWN")).upper(),
         trace_id=format_trace_id(context.trace_id),
         span_id=format_span_id(context.span_id),
         parent_id=format_span_id(span.parent.span_id) if span.parent else None,
