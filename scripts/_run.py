@@ -119,11 +119,15 @@ def uv_settings(pip_config: str, environ: Mapping[str, str] = os.environ) -> dic
     if wanted["UV_INDEX"]:
         wanted["UV_INDEX"] = " ".join(wanted["UV_INDEX"].split())
         wanted["UV_INDEX_STRATEGY"] = "unsafe-best-match"
-    older = {"UV_DEFAULT_INDEX": "UV_INDEX_URL", "UV_INDEX": "UV_EXTRA_INDEX_URL"}
+    other_names = {
+        "UV_DEFAULT_INDEX": "UV_INDEX_URL",
+        "UV_INDEX": "UV_EXTRA_INDEX_URL",
+        "HTTPS_PROXY": "https_proxy",
+    }
     return {
         name: value
         for name, value in wanted.items()
-        if value and name not in environ and older.get(name, name) not in environ
+        if value and name not in environ and other_names.get(name, name) not in environ
     }
 
 
