@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .openai_client import default_client
+from .openai_client import shared_client
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -36,7 +36,7 @@ def embed_texts(
     vectors: list[list[float]] = []
     for start in range(0, len(texts), batch_size):
         batch = list(texts[start : start + batch_size])
-        response = (client or default_client()).embeddings.create(model=model, input=batch)
+        response = (client or shared_client()).embeddings.create(model=model, input=batch)
         if len(response.data) != len(batch):
             raise ValueError(
                 f"The endpoint returned {len(response.data)} vectors for {len(batch)} texts."

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .openai_client import default_async_client, default_client
+from .openai_client import new_async_client, shared_client
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -49,7 +49,7 @@ def answer_with_context(
     client (an unreachable endpoint, a bad key, a rate limit) pass through.
     """
     messages = build_messages(question, context)
-    completion = (client or default_client()).chat.completions.create(
+    completion = (client or shared_client()).chat.completions.create(
         model=model or _chat_model(), messages=messages
     )
     return completion.choices[0].message.content or ""
@@ -62,8 +62,11 @@ async def answer_with_context_async(
     client: "AsyncOpenAI | None" = None,
 ) -> str:
     """Do what ``answer_with_context`` does, without blocking the event loop."""
+    if client is None:
+        async with new_async_client() as own:
+            return await answer_with_context_async(question, context, model, own)
     messages = build_messages(question, context)
-    completion = await (client or default_async_client()).chat.completions.create(
+    completion = await client.chat.completions.create(
         model=model or _chat_model(), messages=messages
     )
     return completion.choices[0].message.content or ""

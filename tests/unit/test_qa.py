@@ -1,6 +1,8 @@
 """Answering from a context, synchronously and asynchronously, over real HTTP."""
 
 import asyncio
+import gc
+import warnings
 from collections.abc import Callable, Iterator
 
 import openai
@@ -127,3 +129,13 @@ def test_concurrent_answers_are_those_of_single_calls() -> None:
         return await asyncio.gather(*(answer_with_context_async(q, CONTEXT) for q in questions))
 
     assert asyncio.run(ask_all()) == [answer_with_context(q, CONTEXT) for q in questions]
+
+
+def test_asynchronous_answers_leave_no_connection_behind() -> None:
+    gc.collect()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        answer_in_a_loop(QUESTION, CONTEXT)
+        gc.collect()
+
+    assert [str(warning.message) for warning in caught if "unclosed" in str(warning.message)] == []
