@@ -52,11 +52,14 @@ def test_servers_stand_side_by_side_and_stop_for_good() -> None:
 
 
 def test_a_port_can_be_had_again_after_a_stop() -> None:
-    with StubLLM.start() as stub, OpenAI(base_url=stub.base_url, api_key="stub") as client:
+    stub = StubLLM.start()
+    with OpenAI(base_url=stub.base_url, api_key="stub") as client:
         client.chat.completions.create(model=MODEL, messages=HELLO)
-        port = stub.port
-    with StubLLM.start(port) as again:
-        assert again.port == port
+        stub.stop()  # before the client: the server's side of the connection lingers
+        with StubLLM.start(stub.port) as again:
+            assert again.port == stub.port
+            client.chat.completions.create(model=MODEL, messages=HELLO)
+            assert len(again.requests) == 1
 
 
 def test_a_port_that_is_taken_is_named() -> None:
@@ -207,3 +210,37 @@ def test_run_alone_on_a_port_that_is_taken_it_says_so_in_one_line() -> None:
     assert process.returncode == 1
     assert f"Port {port}" in output
     assert output.count("\n") == 1
+
+
+def test_answers_do_not_depend_on_the_hash_seed_of_the_process() -> None:
+    code = """
+import json
+from rag_tutorials.stub_llm import chat, embeddings
+tool = {"name": "convert", "description": "Convert money between currencies.", "parameters":
+        {"type": "object", "properties": {"amount": {"type": "number"}, "to": {"type": "string"}}}}
+label = {"type": "object", "properties": {
+    "label": {"enum": ["faithful", "unfaithful"]}, "explanation": {"type": "string"}}}
+context = "Employees may work abroad for 14 days. Laptops are locked. Trips need approval."
+for text, extra in [
+    (f"Context:\\n{context}\\n\\nQuestion: How many days may employees work abroad?", {}),
+    ("Convert 300 EUR to USD", {"tools": [{"type": "function", "function": tool}]}),
+    (f"<query>Abroad?</query><context>{context}</context><response>Pigs fly and sing</response>",
+     {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": label}}}),
+]:
+    body = {"model": "m", "messages": [{"role": "user", "content": text}], **extra}
+    for mode in ("grounded", "ignore_context", "contradict_context"):
+        print(json.dumps(chat.complete(body, mode)))
+print(embeddings.create({"model": "m", "input": context, "encoding_format": "base64"}))
+"""
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("0", "1", "2")
+    }
+    assert len(outputs) == 1
+    assert "unfaithful" in outputs.pop()

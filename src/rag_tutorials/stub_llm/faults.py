@@ -142,22 +142,24 @@ class Faults:
         ``times`` ends it after that many requests, ``path`` limits it to one API. Raises
         ``ValueError`` that lists what exists for an unknown name, option, path or a bad value.
         """
-        if name not in KINDS:
+        known = next((fault_name for fault_name in KINDS if fault_name == name), None)
+        if known is None:
             raise ValueError(f"There is no fault {name!r}; there are {', '.join(KINDS)}.")
-        kind = KINDS[name]
+        kind = KINDS[known]
         chosen = dict(kind.options)
         for key, value in (options or {}).items():
             if key not in kind.options:
-                known = ", ".join(kind.options) or "no options"
-                raise ValueError(f"The fault {name!r} has no option {key!r}; it takes {known}.")
+                takes = ", ".join(kind.options) or "no options"
+                raise ValueError(f"The fault {name!r} has no option {key!r}; it takes {takes}.")
             chosen[key] = _option(name, key, value, whole=isinstance(kind.options[key], int))
         if times is not None and (isinstance(times, bool) or not isinstance(times, int)):
             raise ValueError(f"times must be a whole number or None, not {times!r}.")
         if times is not None and times < 1:
             raise ValueError(f"times must be at least 1, not {times}.")
-        if path is not None and path not in get_args(Api):
+        api: Api | None = next((api for api in get_args(Api) if api == path), None)
+        if path is not None and api is None:
             raise ValueError(f"path must be one of {', '.join(get_args(Api))}, not {path!r}.")
-        fault = Fault(self, next(self._numbers), name, chosen, times, path)  # type: ignore[arg-type]
+        fault = Fault(self, next(self._numbers), known, chosen, times, api)
         with self._lock:
             self._active.append(fault)
         return fault

@@ -9,7 +9,8 @@ _CONTEXT_WORDS = (
     r"references?(?:[ ](?:text|material)s?)?|retrieved[ _]\w+)"
 )
 _QUESTION_WORDS = (
-    r"(?:(?:(?:user|current|original|employee|my|the|input)[ _])?(?:question|query|request))"
+    r"(?:(?:(?:user|current|original|employee|my|the|input|follow[- ]?up)[ _])?"
+    r"(?:question|query|request))"
 )
 _OTHER_WORDS = r"(?:(?:your[ ]|helpful[ ]|final[ ])?(?:answer|response)|instructions?|rules|output)"
 
@@ -104,7 +105,8 @@ def _read_labels(text: str) -> _Reading:
     if not contexts:
         if not questions:
             return text.strip(), None
-        return _section(text, questions[-1], marks), _unlabelled(text[: questions[-1].start()])
+        said = [mark for mark in questions if _section(text, mark, marks)] or questions
+        return _section(text, said[-1], marks), _unlabelled(text[: said[-1].start()])
     # A passage may have lines that look like a label, so the context reaches from the first such
     # label (rather one that has its line to itself) to the last question.
     context = next((mark for mark in contexts if _alone(mark)), contexts[0])

@@ -32,6 +32,12 @@ _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
+_TASK = re.compile(
+    r"(?:^|[.!]\s+|\byou\s+)(?:please\s+)?"
+    r"(?:(?P<rewrite>rewrite|rephrase|reformulate|paraphrase)|(?P<summarize>summari[sz]e))\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _SHORT = 300
 """Characters up to which the result of a tool is repeated when it does not answer the question."""
 
@@ -83,7 +89,26 @@ def reply_to(conversation: Conversation, mode: AnswerMode) -> Reply:
         return Reply(_structured(conversation, prompt, results, reader))
     if results:
         return Reply(_from_results(prompt.question, results, reader))
+    instructions = "\n".join(m.content for m in conversation.messages if m.role == "system")
+    task = _task(f"{instructions}\n{last}", prompt)
+    if task is not None:
+        return Reply(reader.tell(task) or answers.invent(prompt.question))
     return Reply(_text(prompt, conversation.messages, reader))
+
+
+def _task(instructions: str, prompt: Prompt) -> str | None:
+    """The result of a task that needs no answer: a rewritten question or a summary."""
+    text = prompt.question
+    subject = text.split(":", 1)[1] if ":" in text.split("\n")[0] else text
+    task = _TASK.search(instructions)
+    if task is None:
+        return None
+    if task["rewrite"] and prompt.passages is None:
+        return subject.strip()
+    if task["summarize"] and not text.endswith("?"):
+        parts = prompt.passages or (subject.strip(),)
+        return " ".join(_SENTENCE_END.split(part, maxsplit=1)[0] for part in parts[:3])
+    return None
 
 
 def _text(prompt: Prompt, messages: Sequence[Message], reader: Reader) -> str:

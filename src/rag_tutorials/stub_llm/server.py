@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import contextlib
 import logging
+import os
 import socket
 import threading
 from types import TracebackType
@@ -164,6 +165,10 @@ def _listen(port: int) -> socket.socket:
     # it Nagle's algorithm and delayed acknowledgements cost some 40 ms a call.
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if os.name == "posix":
+        # A port whose last connections are only just closed can be had again. On Windows the same
+        # option would let two programs share a port.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((HOST, port))
     except OSError as error:

@@ -15,6 +15,7 @@ from .lexical import content_words
 Schema = Mapping[str, Any]
 
 _QUESTION = {"query", "question", "q", "search", "input", "prompt", "request", "message", "topic"}
+_QUESTION |= {"queries", "questions"}
 _REASON = {"reason", "reasoning", "explanation", "rationale", "justification", "thought"}
 _SOURCE = {"source", "sources", "citation", "citations", "passage", "passages", "quote", "quotes"}
 _SOURCE |= {"evidence", "reference", "references", "documents", "chunks"}
@@ -295,7 +296,7 @@ class _Filler:
         proper = [
             m[0]
             for m in _PROPER.finditer(text)
-            if m[0] != "I" and not _starts_sentence(text, m.start())
+            if m[0] != "I" and (" " in m[0] or not _starts_sentence(text, m.start()))
         ]
         yield from _unused([word.rstrip(".") for word in proper], facts)
 
