@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dis
 import html
 import linecache
 import time
 import traceback
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,20 +17,19 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanContext, format_span_id
 
 from rag_tutorials.course import spans
+from rag_tutorials.course.asking import answers
 from rag_tutorials.course.errors import CourseError, sentence_of
 from rag_tutorials.course.expected import (
     Comparison,
     ExpectedSpan,
     Rule,
     compare_attributes,
-    expected_text,
     span,
 )
 from rag_tutorials.course.found import Found
 from rag_tutorials.course.links import Link
 from rag_tutorials.course.recorder import Recording, record
 from rag_tutorials.course.spans import SpanRecord
-from rag_tutorials.course.view import outline
 
 if TYPE_CHECKING:
     from rag_tutorials.course.prepare import Course
@@ -153,7 +152,7 @@ def judge(course: Course, exercise: Exercise, given: Sequence[Any]) -> Verdict:
         return _not_started(exercise)
     if wrong := _wrong_type(exercise, given):
         return Verdict(exercise, NOT_YET, wrong, hint=_next_hint(exercise))
-    if not phoenix_answers(course.phoenix_url):
+    if not answers(course.phoenix_url):
         return Verdict(
             exercise,
             UNABLE,
@@ -191,20 +190,21 @@ class _Judgement:
             run = exercise.run
             self.recording = record(lambda: run(self.course, *self.given), provider)
             value, error = self.recording.value, self.recording.error
-            if value is ... or isinstance(error, NotImplementedError):
+            untouched = value is None and not self.recording.trace_ids and _empty(self.given[0])
+            if value is ... or untouched or isinstance(error, NotImplementedError):
                 return _not_started(exercise)
         sentence = next(self._mistakes(), None)
         link = self.course.link(self.found.trace_ids[0]) if self.found.trace_ids else None
         if sentence is None:
             _failures.pop(exercise.id, None)
             return Verdict(exercise, PASSED, link=link)
-        show_found = not exercise.facts or isinstance(exercise.facts, Mapping)
+        expected, found = self._comparison().texts()
         return Verdict(
             exercise,
             NOT_YET,
             sentence,
-            expected=expected_text(self.expected),
-            found=outline(self.found) if show_found else "",
+            expected=expected,
+            found="" if self._asks() else found or "(no span)",
             hint=_next_hint(exercise),
             link=link,
         )
@@ -213,7 +213,7 @@ class _Judgement:
         """Yield what is wrong, the first thing first; read the trace on the way."""
         exercise, recording = self.exercise, self.recording
         error = recording.error if recording else None
-        self.expected = self._expected(recording.value if recording else None)
+        odd_value = self._expect(recording)
         arrived = self._read()
         if error is not None and not (exercise.raises and isinstance(error, exercise.raises)):
             yield f"Your code raised {sentence_of(error)}{_line_of(error, self.given)}."
@@ -224,12 +224,12 @@ class _Judgement:
             )
         if recording and error is None and exercise.returns is not None:
             yield from _wrong_return(exercise.returns, recording.value)
-        if recording and recording.unended:
+        if recording and recording.unended and exercise.expect:
             yield (
                 f"`{recording.unended[0]}` was started and never ended; only a span that has "
                 "ended is exported: use `with`, or call its end()."
             )
-        if recording and not recording.ended and not self._wants_none():
+        if recording and not recording.ended and (exercise.expect or exercise.also):
             yield "Your code ran, but it made no span."
         if not arrived:
             yield (
@@ -238,6 +238,8 @@ class _Judgement:
                 if recording
                 else "Phoenix does not have this trace; run the cell that makes it again."
             )
+        if odd_value:
+            yield odd_value
         yield from self._comparison().differences()
         yield from self._facts()
         if exercise.also is not None:
@@ -247,14 +249,22 @@ class _Judgement:
             except (LookupError, TypeError, ValueError, AttributeError) as missing:
                 yield f"The trace lacks what this exercise looks at ({sentence_of(missing)})."
 
-    def _wants_none(self) -> bool:
-        return not (self.exercise.expect or self.exercise.facts or self.exercise.also)
+    def _asks(self) -> bool:
+        """Whether the student reads an answer off a trace; the verdict must not tell it."""
+        return self.exercise.facts is not None and self.exercise.run is None
 
-    def _expected(self, value: Any) -> tuple[ExpectedSpan, ...]:
+    def _expect(self, recording: Recording | None) -> str | None:
+        """Set what is expected; return a sentence if the returned value does not allow it."""
         expect = self.exercise.expect
         if callable(expect):
-            expect = expect(value)
-        return (expect,) if isinstance(expect, ExpectedSpan) else expect
+            if recording is None or recording.error is not None:
+                return None
+            try:
+                expect = expect(recording.value)
+            except Exception as error:
+                return f"What your code returned does not fit ({sentence_of(error)})."
+        self.expected = (expect,) if isinstance(expect, ExpectedSpan) else expect
+        return None
 
     def _comparison(self) -> Comparison:
         links = self.recording.links if self.recording else _links_of(self.given)
@@ -309,21 +319,14 @@ class _Judgement:
                 return
             for key, fact in facts.items():
                 if key not in answer:
-                    yield f"The prediction has no {key!r}."
+                    yield f"Your answer has no {key!r}."
                 elif not _equal(answer[key], truth := fact(self.found)):
-                    yield f"You predicted {answer[key]!r} for {key!r}; the trace says {truth!r}."
+                    if self._asks():
+                        yield f"{answer[key]!r} for {key!r} is not what the trace says."
+                    else:
+                        yield f"You said {answer[key]!r} for {key!r}; the trace says {truth!r}."
         except (LookupError, TypeError, ValueError, AttributeError) as missing:
             yield f"The trace lacks what this exercise asks about ({sentence_of(missing)})."
-
-
-def phoenix_answers(url: str, timeout: float = 2.0) -> bool:
-    """Say whether Phoenix is up, without waiting long."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"{url}/readyz", timeout=timeout) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 def _fetch(course: Course, trace_ids: Sequence[str] = ()) -> list[SpanRecord]:
@@ -356,6 +359,17 @@ def _unfinished(given: Any) -> bool:
     if isinstance(given, (list, tuple, set)):
         return any(_unfinished(value) for value in given)
     return given is ... or given is None
+
+
+def _empty(given: Any) -> bool:
+    """Say whether a function's body is only ``...``, ``pass`` or a docstring."""
+    code = getattr(given, "__code__", None)
+    if code is None:
+        return False
+    return all(
+        step.opname in ("RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST")
+        for step in dis.get_instructions(code)
+    )
 
 
 def _wrong_type(exercise: Exercise, given: Sequence[Any]) -> str | None:

@@ -8,16 +8,17 @@ span("rag-request", "CHAIN",
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from types import EllipsisType
 from typing import Any
 
 from rag_tutorials.course.found import Found, draw
 from rag_tutorials.course.spans import SpanRecord, as_text
 
 _TYPES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+_LIMIT = 40  # spans in a drawing
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,12 @@ class Comparison:
     def differences(self) -> Iterator[str]:
         """Yield the differences as sentences: nesting first, then what the spans hold."""
         self._pairs.clear()
-        for orphan in self.found.orphans:
-            yield (
-                f"`{orphan.name}` is an orphan: it has a parent, but the parent is not in Phoenix "
-                "(it never ended, or was sent elsewhere)."
-            )
         if self.expected:
+            for orphan in self.found.orphans:
+                yield (
+                    f"`{orphan.name}` is an orphan: it has a parent, but the parent is not in "
+                    "Phoenix (it never ended, or was sent elsewhere)."
+                )
             yield from self._nesting(self.expected, None)
             yield from self._trace_count()
         for wanted, span in self._pairs:
@@ -221,9 +222,27 @@ class Comparison:
                     if secret in text:
                         yield f"The secret is still in {place} of `{span.name}`."
 
-    def expected_text(self) -> str:
-        """Draw the expected trees as text."""
-        return expected_text(self.expected)
+    def texts(self) -> tuple[str, str]:
+        """Draw the expected and the found trees as text, the latter with what was asked of it."""
+        return expected_text(self.expected), "\n".join(
+            draw(self.found.tops, self.found.children, self._found_label, _LIMIT)
+        )
+
+    def _found_label(self, span: SpanRecord) -> str:
+        parts = [span.name, span.kind]
+        parts += [f"status {span.status}"] if span.status != "UNSET" else []
+        parts += ["(orphan)"] if span in self.found.orphans else []
+        lines = ["  ".join(parts)]
+        alike = [one for one in _every(self.expected) if one.name == span.name]
+        for key in dict.fromkeys(key for one in alike for key in one.attributes):
+            if key in span.attributes:
+                value = " ".join(as_text(span.attributes[key]).split())
+                for secret in self.without:
+                    value = value.replace(secret, "[secret]")
+                lines.append(f"{key} = {value[:40]}{'…' if len(value) > 40 else ''}")
+        for name, count in Counter(event.name for event in span.events).items():
+            lines.append(f"event {name}{_times(count)}")
+        return "\n".join(lines)
 
 
 def compare_attributes(
@@ -281,28 +300,42 @@ def _texts(span: SpanRecord) -> Iterator[tuple[str, str]]:
 
 def expected_text(expected: Sequence[ExpectedSpan]) -> str:
     """Draw expected trees as text, one line a span."""
-    return "\n".join(draw(tuple(expected), lambda one: one.children, _label))
+    return "\n".join(draw(tuple(expected), lambda one: one.children, _label, _LIMIT))
 
 
 def _label(one: ExpectedSpan) -> str:
     parts = [one.name if one.times == 1 else f"{one.name} ({one.times or '1 or more'} times)"]
     parts += [one.kind] if one.kind else []
     parts += [f"status {one.status}"] if one.status else []
+    lines = ["  ".join(parts)]
     for key, want in one.attributes.items():
-        parts.append(f"no {key}" if want is None else key + _brief(want))
+        lines.append(f"no {key}" if want is None else key + _brief(want))
     for name, need in one.events.items():
-        count = f" ({need} times)" if isinstance(need, int) and need != 1 else ""
-        parts.append(f"event {name}{count}")
-    parts += [f"link to {name}" for name in one.links]
-    return "  ".join(parts)
+        if need == 0:
+            lines.append(f"no event {name}")
+        else:
+            lines.append(f"event {name}" + (_times(need) if isinstance(need, int) else ""))
+    lines += [f"link to {name}" for name in one.links]
+    return "\n".join(lines)
 
 
-def _brief(want: Any | EllipsisType) -> str:
+def _every(expected: Sequence[ExpectedSpan]) -> Iterator[ExpectedSpan]:
+    for one in expected:
+        yield one
+        yield from _every(one.children)
+
+
+def _brief(want: Any) -> str:
     if want is ...:
         return ""
     if isinstance(want, (type, Rule)):
-        return f" ({_words(want)})"
-    return f"={as_text(want)}"
+        return f": {_words(want)}"
+    text = " ".join(as_text(want).split())
+    return f" = {text[:40]}{'…' if len(text) > 40 else ''}"
+
+
+def _times(number: int) -> str:
+    return "" if number == 1 else f" ({number} times)"
 
 
 def _count(number: int, word: str) -> str:

@@ -11,12 +11,15 @@ from __future__ import annotations
 import html
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from openinference.semconv.trace import SpanAttributes
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span, SpanContext
 
 from rag_tutorials.course import spans
+from rag_tutorials.course.asking import costs
 from rag_tutorials.course.errors import CourseError
 from rag_tutorials.course.found import Found, draw
 from rag_tutorials.course.highlights import ATTRIBUTES, Passage, duration, passages, words
@@ -95,7 +98,20 @@ def _whole_trace(course: Course, what: OneSpan, expect: int) -> Sequence[SpanRec
             return () if found.orphans else found.spans
 
         records = list(spans.poll(whole, expect, timeout=1.0)) or records
-    return records
+    return _with_costs(course, records)
+
+
+def _with_costs(course: Course, records: Sequence[SpanRecord]) -> Sequence[SpanRecord]:
+    """Add what Phoenix computed from its price list; the spans themselves hold no cost."""
+    ids = [one.span_id for one in records if one.kind == "LLM"][:MAX_DETAILED]
+    known = costs(course.phoenix_url, ids) if ids else {}
+    key = SpanAttributes.LLM_COST_TOTAL
+    return [
+        replace(one, attributes={key: known[one.span_id], **one.attributes})
+        if one.span_id in known
+        else one
+        for one in records
+    ]
 
 
 def record_of(one: object) -> SpanRecord:
@@ -114,19 +130,6 @@ def record_of(one: object) -> SpanRecord:
         except (KeyError, TypeError, ValueError) as error:
             raise CourseError(f"This dictionary is no span of Phoenix: {error}.") from error
     raise CourseError(f"show() draws spans, not {type(one).__name__}.")
-
-
-def outline(found: Found, limit: int = 40) -> str:
-    """Draw the shape of traces as text, one line a span: name, kind, status."""
-    orphans = {span.span_id for span in found.orphans}
-
-    def label(span: SpanRecord) -> str:
-        parts = [span.name, span.kind]
-        parts += [f"status {span.status}"] if span.status != "UNSET" else []
-        parts += ["(its parent is missing)"] if span.span_id in orphans else []
-        return "  ".join(parts)
-
-    return "\n".join(draw(found.tops, found.children, label, limit)) or "(no span)"
 
 
 def _headline(trace: Found) -> str:
