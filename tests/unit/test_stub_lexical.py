@@ -4,9 +4,12 @@ import math
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import pytest
 
+from rag_tutorials.stub_llm import lexical
 from rag_tutorials.stub_llm.lexical import content_words, embed, similarity
 
 
@@ -92,3 +95,18 @@ def test_processes_with_other_hash_seeds_agree() -> None:
 
     assert len(outputs) == 1
     assert "line manager" in outputs.pop()
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    stems = ["".join(letters) for letters in product("bdfg", "aeiou", "lmnr", "aeiou")]
+    texts = [f"{stem}tions {stem}nesses {stem}ingly" for stem in stems]
+    expected = [content_words(text) for text in texts]
+    lexical._stem.cache_clear()
+    interval = sys.getswitchinterval()
+
+    sys.setswitchinterval(1e-6)  # often enough for a shared stemmer to fail
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(content_words, texts)) == expected
+    finally:
+        sys.setswitchinterval(interval)

@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
-import snowballstemmer  # type: ignore[import-untyped]
+from snowballstemmer.english_stemmer import EnglishStemmer  # type: ignore[import-untyped]
 
 _STOP_WORD_LIST = """
     a about above after again against all also although always am among an and another any anybody
@@ -43,7 +43,6 @@ _NUMBERS = {
     "twelve": "12",
 }
 _TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
-_STEMMER = snowballstemmer.stemmer("english")
 
 
 def content_words(text: str) -> list[str]:
@@ -99,7 +98,8 @@ def _stem(token: str) -> str:
     token = token.replace("\u2019", "'").removesuffix("'s")
     if token in _STOP_WORDS or (len(token) == 1 and not token.isdigit()):
         return ""
-    stem: str = _NUMBERS.get(token) or _STEMMER.stemWord(token)
+    # A stemmer holds the word it works on: one for each call, because threads may call.
+    stem: str = _NUMBERS.get(token) or EnglishStemmer().stemWord(token)
     return stem
 
 
