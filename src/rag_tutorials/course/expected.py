@@ -277,7 +277,9 @@ def _fits(want: Any, value: Any) -> bool:
         if isinstance(value, bool):
             return want is bool
         return isinstance(value, (int, float) if want is float else want)
-    return bool(value == (list(want) if isinstance(want, tuple) else want))
+    if isinstance(want, (list, tuple)) and isinstance(value, (list, tuple)):
+        return list(value) == list(want)
+    return bool(value == want)
 
 
 def _words(want: Any) -> str:

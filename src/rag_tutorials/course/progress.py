@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from rag_tutorials.course import exercises
 from rag_tutorials.course.checks import Exercise
+from rag_tutorials.course.errors import CourseError, sentence_of
 from rag_tutorials.course.manifest import load_lessons
 from rag_tutorials.course.places import state_dir
 
@@ -28,13 +29,19 @@ def passed() -> dict[str, str]:
 
 
 def remember(exercise_id: str) -> None:
-    """Note that an exercise is passed; the first time counts."""
-    folder = state_dir()
-    with _lock(folder):
-        known = _read(folder / _FILE)
-        if exercise_id not in known:
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            _write(folder / _FILE, {**known, exercise_id: now})
+    """Note that an exercise is passed; the first time counts.
+
+    Where that cannot be written, one printed sentence says so.
+    """
+    try:
+        folder = state_dir()
+        with _lock(folder):
+            known = _read(folder / _FILE)
+            if exercise_id not in known:
+                now = datetime.now(UTC).isoformat(timespec="seconds")
+                _write(folder / _FILE, {**known, exercise_id: now})
+    except (OSError, CourseError) as error:  # a lock that is not to be had is an OSError
+        print(f"{exercise_id} is passed, but could not be remembered ({sentence_of(error)}).")
 
 
 def reset(lesson: str | None = None) -> int:
