@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span, SpanContext
 
@@ -172,9 +174,14 @@ class Course:
 
         ``filters`` are those of ``phoenix.client``'s ``spans.get_spans``.
         """
-        found = self.client.spans.get_spans(
-            project_identifier=self.project, **{"limit": 10_000, **filters}
-        )
+        try:
+            found = self.client.spans.get_spans(
+                project_identifier=self.project, **{"limit": 10_000, **filters}
+            )
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == HTTPStatus.NOT_FOUND:
+                return []  # a project begins with its first span
+            raise
         return [spans.from_phoenix(span) for span in found]
 
     @property
