@@ -137,6 +137,6 @@ def test_the_command_names_the_pythons_that_the_project_allows() -> None:
 
 def test_every_dependency_supports_every_python_that_the_project_allows() -> None:
     for name in closure(direct(TEST)):
-        allowed = SpecifierSet(distribution(name).metadata["Requires-Python"] or "")
+        allowed = SpecifierSet(distribution(name).metadata.get("Requires-Python", ""))
         for python in supported_pythons()[-1:]:  # the first is what the lock was resolved for
             assert allowed.contains(f"{python}.0"), f"{name} does not allow Python {python}"
