@@ -60,6 +60,8 @@ def function(**fields: Any) -> dict[str, Any]:
         (b"{not json", None, None),
         (b"\xff\xfe", None, None),
         (b"[]", None, None),
+        (b"[" * 100_000, None, None),
+        (b'{"model": "m", "messages": [{"role": "user", "content": "\\ud83d"}]}', None, None),
         (chat(model=...), None, None),
         (chat(model=3), "model", "invalid_type"),
         (chat(messages=...), "messages", "missing_required_parameter"),
@@ -121,6 +123,17 @@ def function(**fields: Any) -> dict[str, Any]:
             chat(response_format=json_schema(None)),
             "response_format.schema",
             "missing_required_parameter",
+        ),
+        *(
+            (chat(response_format=json_schema({"type": "object", **part})), "response_format", None)
+            for part in (
+                {"properties": [1]},
+                {"properties": {"a": 3}},
+                {"properties": {"a": {"enum": []}}},
+                {"properties": {"a": {"type": "string", "pattern": "("}}},
+                {"properties": {"a": {"type": "array", "items": {"minItems": "2"}}}},
+                {"anyOf": {}},
+            )
         ),
         (
             chat(messages=[{**HELLO, "content": "word " * 130_000}]),

@@ -55,6 +55,7 @@ def test_the_users_own_passages_come_before_those_of_another_message() -> None:
 def test_a_prompt_without_context_has_no_passages() -> None:
     assert read_prompt("Tell me about alpha.").passages is None
     assert read_prompt("Question: what is alpha?").question == "what is alpha?"
+    assert read_prompt("<question>what is alpha?</question>").question == "what is alpha?"
 
 
 def test_an_empty_context_is_not_a_missing_one() -> None:
@@ -66,3 +67,12 @@ def test_an_empty_context_is_not_a_missing_one() -> None:
 )
 def test_no_passages_in_an_empty_block(block: str) -> None:
     assert split_passages(block) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["Context:", "<context></context>", "</context><context>", "Question:", "[1]", "\n", ""]
+)
+def test_odd_prompts_are_read_without_an_error(text: str) -> None:
+    prompt = read_prompt(text)
+    assert not prompt.passages
+    assert prompt.question in (text.strip(), "")

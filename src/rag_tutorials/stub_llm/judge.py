@@ -11,6 +11,7 @@ from typing import Any
 
 from . import answers
 from .lexical import content_words
+from .tags import find_tags
 
 _FIELDS = {
     "question": ("query", "question", "request", "input", "user query", "user input"),
@@ -29,7 +30,6 @@ _FIELDS = {
     "expected": ("expected", "reference", "reference answer", "ground truth", "expected answer"),
 }
 _ROLE = {name: role for role, names in _FIELDS.items() for name in names}
-_TAGGED = re.compile(r"<([A-Za-z][\w -]*)>(.*?)</\1>", re.DOTALL)
 _LABELLED = re.compile(r"^[ \t*#\[]*([A-Za-z][A-Za-z _]{2,24}?)[*\]]*:[*]*[ \t]*", re.MULTILINE)
 _RULE = re.compile(r"^\W*$|^\W*\[?(?:begin|end)[ ]data\]?\W*$", re.IGNORECASE)
 
@@ -92,12 +92,10 @@ def _labels(schema: Mapping[str, Any]) -> list[Any]:
 def read_fields(prompt: str) -> dict[str, str]:
     """The parts of an evaluation prompt by role: question, context, output, expected."""
     fields: dict[str, str] = {}
-    for _ in range(3):  # Tags such as <data> hold the others.
-        for tag, body in _TAGGED.findall(prompt):
-            role = _role(tag)
-            if role:
-                fields.setdefault(role, body.strip())
-        prompt = _TAGGED.sub(lambda m: m[0] if _role(m[1]) else m[2], prompt)
+    for tag in find_tags(prompt):
+        role = _role(tag.name)
+        if role:
+            fields.setdefault(role, tag.body.strip())
     if fields:
         return fields
     marks = [mark for mark in _LABELLED.finditer(prompt) if _role(mark[1])]

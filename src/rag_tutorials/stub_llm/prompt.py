@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from .tags import find_tags
+
 _CONTEXT_WORDS = (
     r"(?:context|sources?|passages?|documents?|excerpts?|snippets?|search[ ]results?|knowledge|"
     r"references?(?:[ ](?:text|material)s?)?|retrieved[ _]\w+)"
@@ -24,11 +26,10 @@ _LABEL = re.compile(
     [*_]*[ ]*(?P<colon>:?)[*_]*[ \t]*""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
-_TAG = re.compile(
-    rf"<(?P<tag>(?P<context>{_CONTEXT_WORDS}|document_text|retrieved_information)"
-    rf"|(?P<question>{_QUESTION_WORDS}|input))(?:\s[^<>]*)?>(?P<body>.*?)</(?P=tag)\s*>",
-    re.IGNORECASE | re.DOTALL,
+_CONTEXT_TAG = re.compile(
+    rf"(?:{_CONTEXT_WORDS}|document_text|retrieved_information)", re.IGNORECASE | re.VERBOSE
 )
+_QUESTION_TAG = re.compile(rf"(?:{_QUESTION_WORDS}|input)", re.IGNORECASE | re.VERBOSE)
 _ANY_TAG = re.compile(r"</?[A-Za-z][\w-]*(?:\s[^<>]*)?>")
 # Ways to number passages; the first line of a block decides which one it uses.
 _NUMBERINGS = tuple(
@@ -81,44 +82,55 @@ def _read(text: str) -> _Reading:
         question, passages = way(text)
         if passages is not None:
             return question, passages
-    return _read_labels(text)
+    return _read_labels(_read_tags(text)[0])
 
 
 def _read_tags(text: str) -> _Reading:
-    tags = list(_TAG.finditer(text))
-    blocks = [tag["body"] for tag in tags if tag["context"]]
-    if not blocks:
-        return text.strip(), None
-    questions = [tag["body"].strip() for tag in tags if tag["question"]]
-    rest = _TAG.sub("\n\n", text)
-    passages: list[str] = []
-    for block in blocks:
-        inner = [tag["body"] for tag in _TAG.finditer(block) if tag["context"]]
-        passages += [part for body in inner or [block] for part in split_passages(body)]
-    return questions[-1] if questions else _asked(_read_labels(rest)[0]), passages
+    tags = find_tags(text)
+    contexts = [tag for tag in tags if _CONTEXT_TAG.fullmatch(tag.name)]
+    questions = [tag for tag in tags if _QUESTION_TAG.fullmatch(tag.name)]
+    if not contexts:
+        return (questions[-1].body if questions else text).strip(), None
+    # Of <documents><document>...</document></documents> the inner ones are the passages.
+    next_starts = [*(tag.start for tag in contexts[1:]), len(text)]
+    inner = [tag for tag, start in zip(contexts, next_starts, strict=True) if start >= tag.end]
+    passages = [part for tag in inner for part in split_passages(tag.body)]
+    if questions:
+        return questions[-1].body.strip(), passages
+    rest, end = [], 0
+    for tag in contexts:
+        rest.append(text[end : tag.start])
+        end = max(end, tag.end)
+    return _asked(_read_labels("\n\n".join([*rest, text[end:]]))[0]), passages
 
 
 def _read_labels(text: str) -> _Reading:
     marks = [mark for mark in _LABEL.finditer(text) if _is_label(mark)]
     contexts = [mark for mark in marks if mark["context"]]
     questions = [mark for mark in marks if mark["question"]]
+    starts = [mark.start() for mark in marks]
+    ends = dict(zip(starts, [*starts[1:], len(text)], strict=False))
+
+    def section(mark: re.Match[str]) -> str:
+        return text[mark.end() : ends[mark.start()]].strip()
+
     if not contexts:
         if not questions:
             return text.strip(), None
-        said = [mark for mark in questions if _section(text, mark, marks)] or questions
-        return _section(text, said[-1], marks), _unlabelled(text[: said[-1].start()])
+        said = [mark for mark in questions if section(mark)] or questions
+        return section(said[-1]), _unlabelled(text[: said[-1].start()])
     # A passage may have lines that look like a label, so the context reaches from the first such
     # label (rather one that has its line to itself) to the last question.
     context = next((mark for mark in contexts if _alone(mark)), contexts[0])
     after = [mark for mark in questions if mark.start() >= context.end()]
     if after:
         block = text[context.end() : after[-1].start()]
-        return _section(text, after[-1], marks), split_passages(block)
+        return section(after[-1]), split_passages(block)
     others = [m.start() for m in marks if m["other"] and m.start() >= context.end()]
     block = text[context.end() : others[-1] if others else len(text)]
     if questions:
-        return _section(text, questions[-1], marks), split_passages(block)
-    *kept, tail = _paragraphs(block)
+        return section(questions[-1]), split_passages(block)
+    *kept, tail = _paragraphs(block) or [""]
     if kept and tail.endswith("?") and not _numbering(tail):
         return tail, split_passages("\n\n".join(kept))
     return _asked(text[: context.start()]), split_passages(block)
@@ -129,7 +141,7 @@ def _read_numbered(text: str) -> _Reading:
     if first is None:
         return text.strip(), None
     head, block = text[: first.start()], text[first.start() :]
-    *kept, tail = _paragraphs(block)
+    *kept, tail = _paragraphs(block) or [""]
     if kept and not _numbering(tail):
         return _read_labels(tail)[0], split_passages("\n\n".join(kept))
     return _asked(_read_labels(head)[0]), split_passages(block)
@@ -149,11 +161,6 @@ def _is_label(mark: re.Match[str]) -> bool:
 
 def _alone(mark: re.Match[str]) -> bool:
     return mark.end() == len(mark.string) or mark.string[mark.end()] == "\n"
-
-
-def _section(text: str, mark: re.Match[str], marks: Sequence[re.Match[str]]) -> str:
-    ends = [other.start() for other in marks if other.start() >= mark.end()]
-    return text[mark.end() : ends[0] if ends else len(text)].strip()
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -38,6 +38,7 @@ _TASK = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+_LONGEST_SUM = 100
 _SHORT = 300
 """Characters up to which the result of a tool is repeated when it does not answer the question."""
 
@@ -127,8 +128,8 @@ def _plain(text: str) -> str | None:
     wanted = _SAY.match(text)
     if wanted:
         return wanted[1]
-    total = _SUM.fullmatch(text)
-    value = _calculate(total[1]) if total else None
+    total = _SUM.fullmatch(text[:_LONGEST_SUM])
+    value = _calculate(total[1]) if total and len(text) < _LONGEST_SUM else None
     if value is not None:
         return value
     if "?" not in text and _GREETING.match(text):

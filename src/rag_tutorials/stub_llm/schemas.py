@@ -1,7 +1,7 @@
 """Checks of the JSON schemas that a request brings along: tools and structured output."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from . import wire
@@ -37,14 +37,15 @@ def tool(function: JSON, where: str) -> Tool:
             f"{where}.parameters",
             "invalid_function_parameters",
         )
-    if function.get("strict"):
+    problem = malformed(parameters)
+    if problem is None and function.get("strict"):
         problem = strict_problem(parameters)
-        if problem:
-            raise bad_request(
-                f"Invalid schema for function '{name}': {problem}",
-                f"{where}.parameters",
-                "invalid_function_parameters",
-            )
+    if problem:
+        raise bad_request(
+            f"Invalid schema for function '{name}': {problem}",
+            f"{where}.parameters",
+            "invalid_function_parameters",
+        )
     return Tool(name, str(function.get("description") or ""), parameters)
 
 
@@ -87,7 +88,9 @@ def text_format(kind: Any, spec: JSON, where: str, texts: Sequence[str]) -> JSON
     schema = spec.get("schema")
     if not isinstance(schema, dict):
         raise wire.missing(f"{where}.schema")
-    problem = strict_problem(schema) if spec.get("strict") else None
+    problem = malformed(schema)
+    if problem is None and spec.get("strict"):
+        problem = strict_problem(schema)
     if problem is None and schema.get("type") != "object":
         problem = "schema must be a JSON Schema of 'type: \"object\"'."
     if problem:
@@ -95,16 +98,59 @@ def text_format(kind: Any, spec: JSON, where: str, texts: Sequence[str]) -> JSON
     return schema
 
 
-def strict_problem(schema: Any, path: tuple[str, ...] = ()) -> str | None:
+_KEYWORD_TYPES: dict[str, type | tuple[type, ...]] = {
+    "properties": dict,
+    "$defs": dict,
+    "definitions": dict,
+    "items": dict,
+    "required": list,
+    "enum": list,
+    "anyOf": list,
+    "oneOf": list,
+    "allOf": list,
+    "$ref": str,
+    "pattern": str,
+    "format": str,
+    "type": (str, list),
+    **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems"), int),
+    **dict.fromkeys(("minimum", "maximum", "multipleOf"), (int, float)),
+    **dict.fromkeys(("exclusiveMinimum", "exclusiveMaximum"), (int, float)),
+}
+
+
+def malformed(schema: Any, path: tuple[str, ...] = ()) -> str | None:
+    """Why something is no JSON schema, as far as the stub reads schemas; ``None`` if it is one."""
+    if not isinstance(schema, dict):
+        return f"In context={path}, {wire.kind(schema)} is not a schema."
+    for key, expected in _KEYWORD_TYPES.items():
+        value = schema.get(key)
+        if key in schema and (not isinstance(value, expected) or isinstance(value, bool)):
+            return f"In context={path}, '{key}' must not be {wire.kind(value)}."
+    for key in ("enum", "anyOf", "oneOf"):
+        if schema.get(key) == []:
+            return f"In context={path}, '{key}' is empty, so that nothing fits."
+    try:
+        re.compile(schema.get("pattern", ""))
+    except re.error as error:
+        return f"In context={path}, the pattern is not a regular expression: {error}."
+    return _first(malformed(value, (*path, key)) for key, value in _children(schema))
+
+
+def _children(schema: JSON) -> Iterator[tuple[str, Any]]:
+    if "items" in schema:
+        yield "items", schema["items"]
+    for group in ("anyOf", "oneOf", "allOf"):
+        yield from ((f"{group}.{n}", part) for n, part in enumerate(schema.get(group) or []))
+    for group in ("properties", "$defs", "definitions"):
+        yield from ((f"{group}.{k}", part) for k, part in (schema.get(group) or {}).items())
+
+
+def strict_problem(schema: JSON, path: tuple[str, ...] = ()) -> str | None:
     """Why a schema does not meet the rules of strict mode, ``None`` if it does.
 
     Every object must close itself with ``additionalProperties: false`` and require all of its
     properties (https://platform.openai.com/docs/guides/structured-outputs#supported-schemas).
     """
-    if isinstance(schema, list):
-        return _first(strict_problem(item, (*path, str(i))) for i, item in enumerate(schema))
-    if not isinstance(schema, dict):
-        return None
     if schema.get("type") == "object" or "properties" in schema:
         if schema.get("additionalProperties") is not False:
             return f"In context={path}, 'additionalProperties' is required to be false."
@@ -115,15 +161,10 @@ def strict_problem(schema: Any, path: tuple[str, ...] = ()) -> str | None:
                 f"In context={path}, 'required' must include every key in properties. "
                 f"Missing '{optional[0]}'."
             )
-    children: list[tuple[str, Any]] = [
-        (key, schema[key]) for key in ("items", "anyOf") if key in schema
-    ]
-    for group in ("properties", "$defs", "definitions"):
-        children += [(f"{group}.{key}", value) for key, value in (schema.get(group) or {}).items()]
-    return _first(strict_problem(value, (*path, key)) for key, value in children)
+    return _first(strict_problem(value, (*path, key)) for key, value in _children(schema))
 
 
-def _first(problems: Any) -> str | None:
+def _first(problems: Iterable[str | None]) -> str | None:
     return next((problem for problem in problems if problem), None)
 
 

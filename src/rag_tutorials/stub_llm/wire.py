@@ -38,7 +38,9 @@ def parse(raw: bytes) -> JSON:
     """The JSON object in a request body; a 400 if there is none."""
     try:
         body = json.loads(raw)
-    except ValueError:
+        if b"\\ud" in raw.lower():  # half of a surrogate pair is no text
+            dumps(body)
+    except (ValueError, RecursionError):
         raise bad_request("The body of the request could not be parsed as JSON.") from None
     if not isinstance(body, dict):
         raise bad_request(f"The body must be a JSON object, but it is {kind(body)}.")
