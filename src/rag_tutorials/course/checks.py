@@ -190,8 +190,9 @@ class _Judgement:
             run = exercise.run
             self.recording = record(lambda: run(self.course, *self.given), provider)
             value, error = self.recording.value, self.recording.error
-            untouched = value is None and not self.recording.trace_ids and _empty(self.given[0])
-            if value is ... or untouched or isinstance(error, NotImplementedError):
+            silent = error is None and value is None and not self.recording.trace_ids
+            untouched = value is ... or (silent and _empty(self.given[0]))
+            if untouched or isinstance(error, NotImplementedError):
                 return _not_started(exercise)
         sentence = next(self._mistakes(), None)
         link = self.course.link(self.found.trace_ids[0]) if self.found.trace_ids else None
@@ -244,10 +245,11 @@ class _Judgement:
         yield from self._facts()
         if exercise.also is not None:
             try:
-                if sentence := exercise.also(self.found):
-                    yield sentence
-            except (LookupError, TypeError, ValueError, AttributeError) as missing:
-                yield f"The trace lacks what this exercise looks at ({sentence_of(missing)})."
+                sentence = exercise.also(self.found)
+            except Exception as missing:
+                sentence = _lacks(missing)
+            if sentence:
+                yield sentence
 
     def _asks(self) -> bool:
         """Whether the student reads an answer off a trace; the verdict must not tell it."""
@@ -308,25 +310,29 @@ class _Judgement:
             time.sleep(0.03)
 
     def _facts(self) -> Iterator[str]:
-        facts = self.exercise.facts
-        answer: Any = self.given[0]
-        if facts is None:
-            return
+        facts, answer = self.exercise.facts, self.given[0]
         try:
-            if not isinstance(facts, Mapping):
-                if not _equal(answer, facts(self.found)):
-                    yield f"{answer!r} is not what the trace says."
-                return
-            for key, fact in facts.items():
-                if key not in answer:
-                    yield f"Your answer has no {key!r}."
-                elif not _equal(answer[key], truth := fact(self.found)):
-                    if self._asks():
-                        yield f"{answer[key]!r} for {key!r} is not what the trace says."
-                    else:
-                        yield f"You said {answer[key]!r} for {key!r}; the trace says {truth!r}."
-        except (LookupError, TypeError, ValueError, AttributeError) as missing:
-            yield f"The trace lacks what this exercise asks about ({sentence_of(missing)})."
+            if isinstance(facts, Mapping):
+                wrong = [self._fact(answer, key, fact) for key, fact in facts.items()]
+                yield from filter(None, wrong)
+            elif facts is not None and not _equal(answer, facts(self.found)):
+                yield f"{answer!r} is not what the trace says."
+        except Exception as missing:
+            yield _lacks(missing)
+
+    def _fact(self, answer: Mapping[str, Any], key: str, fact: Fact) -> str | None:
+        if key not in answer:
+            return f"Your answer has no {key!r}."
+        truth = fact(self.found)
+        if _equal(answer[key], truth):
+            return None
+        if self._asks():
+            return f"{answer[key]!r} for {key!r} is not what the trace says."
+        return f"You said {answer[key]!r} for {key!r}; the trace says {truth!r}."
+
+
+def _lacks(error: Exception) -> str:
+    return f"The trace lacks what this exercise looks at ({sentence_of(error)})."
 
 
 def _fetch(course: Course, trace_ids: Sequence[str] = ()) -> list[SpanRecord]:
