@@ -1,0 +1,171 @@
+"""The exercises of lesson 02, events and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from openai import RateLimitError
+
+from rag_tutorials.course.checks import Exercise, Found, span
+from rag_tutorials.course.llm import shared_stub
+from rag_tutorials.course.spans import SpanRecord
+
+if TYPE_CHECKING:
+    from rag_tutorials.course.prepare import Course
+
+QUESTION = "How many days of annual leave may be carried over into the next year?"
+Answer = Callable[[str], Any]
+
+
+def _search(course: Course, search: Answer) -> None:
+    search(QUESTION)
+    search("")
+
+
+def _apologise(course: Course, answer: Answer) -> Any:
+    course.stub.clear_faults()
+    with course.stub.fault("server_error", times=1, path="chat"):
+        answer(QUESTION)
+    return answer(QUESTION)
+
+
+def _retry(course: Course, answer: Answer) -> None:
+    course.stub.clear_faults()
+    with course.stub.fault("rate_limit", times=2, seconds=0.05), suppress(RateLimitError):
+        answer(QUESTION)
+    with course.stub.fault("rate_limit", times=3, seconds=0.05):
+        answer(QUESTION)
+
+
+def _status_of(name: str) -> Callable[[Found], str]:
+    return lambda found: found.named(name)[0].status
+
+
+def _calls_within(one: SpanRecord) -> int:
+    return sum(one.start <= request.started <= one.end for request in shared_stub().requests)
+
+
+def _unlucky(found: Found) -> SpanRecord:
+    return max(found.roots, key=_calls_within)
+
+
+def _waits(found: Found) -> str | None:
+    for root in found.roots:
+        for event in root.events:
+            if event.name == "retry.wait" and not isinstance(
+                event.attributes.get("seconds"), (int, float)
+            ):
+                return "An event `retry.wait` has no number `seconds` among its attributes."
+    return None
+
+
+FAILED_ATTEMPT = span("attempt", "LLM", status="ERROR", events={"exception": 1})
+
+EXERCISES = (
+    Exercise(
+        id="02.1",
+        title="One failure, one event",
+        run=_search,
+        raises=ValueError,
+        expect=(
+            span("search", status="not ERROR", attributes={"input.value": QUESTION}),
+            span("search", status="ERROR", events={"exception": 1}),
+        ),
+        hints=(
+            "Who records the exception besides you?",
+            "The `with` block records an exception that leaves it, and sets ERROR as well.",
+            "Delete the whole try/except and keep its `return` line; or pass "
+            "`record_exception=False` to `start_as_current_span`.",
+        ),
+    ),
+    Exercise(
+        id="02.2",
+        title="Predict three statuses",
+        run=lambda course, prediction, handle: handle(QUESTION),
+        facts={name: _status_of(name) for name in ("rag-request", "retrieval", "generation")},
+        hints=(
+            "Ask of each exception which `with` blocks it leaves, and which one it does not.",
+            "`record_exception` adds an event. Does it touch the status?",
+            "The first exception leaves no block at all; the second leaves one.",
+        ),
+    ),
+    Exercise(
+        id="02.3",
+        title="An apology that admits it",
+        run=_apologise,
+        returns=str,
+        expect=(
+            span(
+                "answer",
+                status="ERROR",
+                attributes={"output.value": str},
+                events={"exception": 1},
+            ),
+            span(
+                "answer",
+                status="not ERROR",
+                attributes={"output.value": str},
+                events={"exception": 0},
+            ),
+        ),
+        hints=(
+            "The exception never leaves the block, so recording it is your job.",
+            "In the `except`: `record_exception` and `set_status`. And what is final?",
+            "`set_status(StatusCode.OK)` after the `except` wins over your ERROR: delete it, or "
+            "move it into the `try`, after the call.",
+        ),
+    ),
+    Exercise(
+        id="02.4",
+        title="Find the hidden retries",
+        facts={
+            "question": lambda found: _unlucky(found).attributes["input.value"],
+            "calls": lambda found: _calls_within(_unlucky(found)),
+        },
+        hints=(
+            "Only one thing in a trace gives hidden retries away.",
+            "Compare the durations; then count the stub's requests that fall into the slow span.",
+            "`course.read_back(span, expect=2)[0]` has `.start` and `.end`; each of "
+            "`course.stub.requests` has `.started`.",
+        ),
+    ),
+    Exercise(
+        id="02.5",
+        title="Retries with a span each",
+        run=_retry,
+        raises=RateLimitError,
+        expect=(
+            span(
+                "answer",
+                "CHAIN",
+                FAILED_ATTEMPT,
+                FAILED_ATTEMPT,
+                span("attempt", "LLM", status="not ERROR", events={"exception": 0}),
+                status="OK",
+                attributes={"output.value": str},
+                events={"retry.wait": 2, "exception": 0},
+            ),
+            span(
+                "answer",
+                "CHAIN",
+                FAILED_ATTEMPT,
+                FAILED_ATTEMPT,
+                FAILED_ATTEMPT,
+                status="ERROR",
+                events={"retry.wait": 2, "exception": 1},
+            ),
+        ),
+        also=_waits,
+        hints=(
+            "A span `answer` around everything, a span `attempt` around each call in the loop; the "
+            "client is `strict`, which does not retry by itself.",
+            "The `try` stands around the `with` of the attempt, so that the exception leaves the "
+            "attempt's block and is caught before it leaves that of `answer`. After the third "
+            "refusal `raise`: the block of `answer` does the rest.",
+            "`root.add_event('retry.wait', {'seconds': wait})` before each sleep, and "
+            "`root.set_status(StatusCode.OK)` as the last line before `return answer`.",
+        ),
+    ),
+)
