@@ -75,11 +75,13 @@ def _events(
     usage: JSON | None,
 ) -> Iterator[bytes]:
     """The chunks of a stream: one token each, in the order in which a client must see them."""
-    extra: JSON = {} if usage is None else {"usage": None}
+    # What all chunks share is encoded once.
+    shared = wire.dumps(head if usage is None else head | {"usage": None})
+    before, after = b"data: " + shared[:-1] + b',"choices":[', b"]}\n\n"
 
     def chunk(index: int, delta: JSON, reason: str | None = None) -> bytes:
         choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": reason}
-        return wire.event(head | {"choices": [choice]} | extra)
+        return before + wire.dumps(choice) + after
 
     for index in range(choices):
         first: JSON = {"role": "assistant", "content": None if calls else "", "refusal": None}
