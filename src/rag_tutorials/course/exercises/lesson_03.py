@@ -1,0 +1,197 @@
+"""The exercises of lesson 03, wrappers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from openinference.semconv.trace import RerankerAttributes, SpanAttributes
+from opentelemetry import trace
+
+from rag_tutorials.course.checks import Exercise, ExpectedSpan, Found, Rule, span
+from rag_tutorials.io_utils import load_queries
+from rag_tutorials.schema import QueryExample, RetrievalResult
+
+if TYPE_CHECKING:
+    from rag_tutorials.course.prepare import Course
+
+QUESTION = "How long is the probation period?"
+RESULTS = [
+    RetrievalResult("hiring-and-referrals-01", 0.61, "dense", "The notice period is 14 days."),
+    RetrievalResult("hiring-and-referrals-00", 0.58, "dense", "It lasts six months."),
+    RetrievalResult("sick-leave-02", 0.21, "dense", "Pay goes on."),
+]
+KEPT = f"{RerankerAttributes.RERANKER_OUTPUT_DOCUMENTS}"
+FIRST_SCORE = f"{SpanAttributes.RETRIEVAL_DOCUMENTS}.0.document.score"
+QUERY_ID = "metadata.query_id"
+QUERIES_ASKED = ("remote-allowance", "leave-wedding", "expenses-card-limit")
+
+
+def _rerank(course: Course, wrap: Callable[..., Any]) -> tuple[object, ...]:
+    def shortest_first(question: str, results: list[RetrievalResult], top_n: int = 3) -> Any:
+        """Keep the shortest results."""
+        return sorted(results, key=lambda result: len(result.text))[:top_n]
+
+    wrapped = wrap(shortest_first)
+    kept = wrapped(QUESTION, RESULTS, top_n=2)
+    ids = [result.chunk_id for result in kept] if isinstance(kept, list) else kept
+    return getattr(wrapped, "__name__", None), getattr(wrapped, "__doc__", None), ids
+
+
+RERANKED = (
+    "shortest_first",
+    "Keep the shortest results.",
+    ["sick-leave-02", "hiring-and-referrals-00"],
+)
+
+
+async def _look_up(course: Course, wrap: Callable[..., Any]) -> Any:
+    tracer = trace.get_tracer("exercise")
+
+    async def look_up(question: str, top_k: int = 1) -> str:
+        """Look a question up in an index."""
+        with tracer.start_as_current_span("index"):
+            await asyncio.sleep(0)
+            return f"{top_k} results"
+
+    wrapped = wrap(look_up, "look-up", "TOOL")
+    return await wrapped(QUESTION, top_k=2)
+
+
+async def _ask_three(course: Course, ask: Callable[[QueryExample], Awaitable[Any]]) -> Any:
+    queries = {query.query_id: query for query in load_queries(course.data / "queries.jsonl")}
+    return await asyncio.gather(*(ask(queries[query_id]) for query_id in QUERIES_ASKED))
+
+
+def _reranked_request() -> ExpectedSpan:
+    of_a_query = {QUERY_ID: Rule("the id of the query", lambda value: value in QUERIES_ASKED)}
+    return span(
+        "rag-pipeline",
+        "CHAIN",
+        span("retrieval", "RETRIEVER", attributes={FIRST_SCORE: float, **of_a_query}),
+        span("reranking", "RERANKER", attributes=of_a_query),
+        span("generation", "LLM", attributes=of_a_query),
+        attributes=of_a_query,
+        times=len(QUERIES_ASKED),
+    )
+
+
+def _ids_mixed_up(found: Found) -> str | None:
+    """Say so if the traces do not have one query id each."""
+    ids = [{one.attributes[QUERY_ID] for one in found.in_trace(each)} for each in found.trace_ids]
+    if any(len(of_one) > 1 for of_one in ids):
+        return "The spans of one trace carry different query ids."
+    if set().union(*ids) != set(QUERIES_ASKED):
+        return "Two traces carry the same query id; each should have its own."
+    return None
+
+
+def _slowest_and_weakest(found: Found) -> tuple[str, str]:
+    slowest = max(found.named("rag-pipeline"), key=lambda one: one.milliseconds)
+    answerable = (
+        one for one in found.named("retrieval") if one.attributes["metadata.kind"] != "unanswerable"
+    )
+    weakest = min(answerable, key=lambda one: float(one.attributes[FIRST_SCORE]))
+    return slowest.attributes[QUERY_ID], weakest.attributes[QUERY_ID]
+
+
+def _parent_of_search(found: Found) -> str | None:
+    parent = found.parent(found.named("search")[0])
+    return parent.name if parent else None
+
+
+EXERCISES = (
+    Exercise(
+        id="03.1",
+        title="Wrap a reranker",
+        run=_rerank,
+        returns=Rule(
+            f"{RERANKED!r}: the function's own name, docstring and results",
+            lambda value: value == RERANKED,
+        ),
+        expect=span(
+            "reranking",
+            "RERANKER",
+            attributes={
+                SpanAttributes.INPUT_VALUE: QUESTION,
+                f"{KEPT}.0.document.id": RERANKED[2][0],
+                f"{KEPT}.0.document.score": float,
+                f"{KEPT}.1.document.id": RERANKED[2][1],
+                f"{KEPT}.2.document.id": None,
+            },
+            exact=True,
+        ),
+        hints=(
+            "Compare what was found with the four points of the text.",
+            "`functools.wraps(fn)` keeps name and docstring; `*args, **kwargs` keep every call.",
+            "The documents: `span.set_attributes(get_reranker_attributes(output_documents=[{"
+            '"id": r.chunk_id, "score": r.score} for r in results]))`.',
+        ),
+    ),
+    Exercise(
+        id="03.2",
+        title="Predict the tree of nested wrappers",
+        run=lambda course, prediction, request: request(),
+        facts={
+            "spans": len,
+            "root": lambda found: found.roots[0].name,
+            "children of the root": lambda found: [
+                child.name for child in found.children(found.roots[0])
+            ],
+            "parent of search": _parent_of_search,
+        },
+        hints=(
+            "Each wrapper that is still there makes one span a call.",
+            "The pipeline looks at the outermost layer only: is it one of the package's wrappers?",
+            "It is not, so the pipeline adds a `retrieval` of its own around `search`.",
+        ),
+    ),
+    Exercise(
+        id="03.3",
+        title="Repair a wrapper for async functions",
+        run=_look_up,
+        returns=Rule("'2 results', what the function returns", lambda value: value == "2 results"),
+        expect=span(
+            "look-up",
+            "TOOL",
+            span("index"),
+            attributes={
+                SpanAttributes.INPUT_VALUE: QUESTION,
+                SpanAttributes.OUTPUT_VALUE: "2 results",
+            },
+        ),
+        hints=(
+            "Does every argument reach the function? And is the span still open when it works?",
+            "Take `*args, **kwargs`, and move the call into the `with` block.",
+            "`async def wrapper(*args, **kwargs):` and `result = await fn(*args, **kwargs)`, then "
+            "record `result` before the block ends.",
+        ),
+    ),
+    Exercise(
+        id="03.4",
+        title="Find the slowest and the weakest query",
+        facts=_slowest_and_weakest,
+        given=tuple,
+        hints=(
+            "Both are query ids, such as `leave-wedding`: the attribute `metadata.query_id`.",
+            "The slowest: the largest `milliseconds` of the spans `rag-pipeline`.",
+            f"The weakest: the smallest `{FIRST_SCORE}` of the spans `retrieval`, without those "
+            "whose `metadata.kind` is `unanswerable`.",
+        ),
+    ),
+    Exercise(
+        id="03.5",
+        title="Trace an async pipeline with a reranker",
+        run=_ask_three,
+        returns=list,
+        expect=_reranked_request(),
+        also=_ids_mixed_up,
+        hints=(
+            "Build it from traced parts; the root is one more traced function around them.",
+            'The root: `@tracer.chain(name="rag-pipeline")` above an `async def`.',
+            'The metadata: `with using_metadata({"query_id": query.query_id}):` around the '
+            "awaiting of that function.",
+        ),
+    ),
+)
