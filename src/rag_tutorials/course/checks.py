@@ -126,13 +126,12 @@ class Verdict:
             parts.append(f'<div style="margin:4px 0">{_prose(self.sentence)}</div>')
         if self.expected or self.found:
             trees = "".join(
-                f'<div><div style="opacity:0.75;font-size:90%">{words}</div>{_pre(tree)}</div>'
+                '<div style="flex:0 1 auto;min-width:0">'
+                f'<div style="opacity:0.75;font-size:90%">{words}</div>{_pre(tree)}</div>'
                 for words, tree in (("Expected", self.expected), ("Found", self.found))
                 if tree
             )
-            parts.append(
-                f'<div style="display:flex;flex-wrap:wrap;gap:4px 28px;margin:4px 0">{trees}</div>'
-            )
+            parts.append(f'<div style="display:flex;gap:24px;margin:4px 0">{trees}</div>')
         if self.hint:
             parts.append(f'<div style="margin:4px 0"><b>Hint</b> {_prose(self.hint)}</div>')
         if self.link:
@@ -485,7 +484,7 @@ def _prose(text: str) -> str:
 
 
 def _pre(text: str) -> str:
-    style = "margin:0;padding:2px 8px;white-space:pre-wrap;background:#80808014;border-radius:4px"
+    style = "margin:0;padding:2px 8px;white-space:pre;overflow-x:auto;background:#80808014"
     return f'<pre style="{style}">{html.escape(text)}</pre>'
 
 
