@@ -178,6 +178,7 @@ def run_step(label: str, command: Sequence[str | Path], env: Mapping[str, str], 
         text=True,
         encoding="utf-8",
         errors="replace",
+        close_fds=False,  # Python's files are not inherited, but for the lock of the set-up
     )
 
     def read() -> None:

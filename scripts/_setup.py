@@ -271,8 +271,12 @@ class Course:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep a second command of the same course from setting up at the same time."""
+        """Keep a second command of the same course from setting up at the same time.
+
+        The programs of each step inherit the lock: they may outlive a command that was killed.
+        """
         with (self.state / "setup.lock").open("a+b") as file:
+            os.set_inheritable(file.fileno(), True)
             try:
                 _lock(file.fileno())
             except OSError as error:

@@ -4,10 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import venv
 from pathlib import Path
 
 import _setup
+import psutil
 import pytest
 from _run import CourseError, clean_environment, explain, run_step, uv_settings
 from _setup import BOOTSTRAP, LOCKS, RECORD, Course
@@ -115,6 +117,42 @@ def test_two_commands_do_not_set_up_at_once(course: Course) -> None:
     course.state.mkdir()
     with course._alone(), pytest.raises(CourseError, match="Another command is setting up"):
         course.ensure("lab")
+
+
+ORPHAN = """
+import os, sys
+from pathlib import Path
+from _run import run_step
+from _setup import Course
+course = Course(Path(sys.argv[1]))
+with course._alone():
+    code = "import os, time; open(%r, 'w').write(str(os.getpid())); time.sleep(600)" % sys.argv[2]
+    run_step("A long step", [sys.executable, "-c", code], os.environ, course.log)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a lock there belongs to one process")
+def test_a_step_that_outlives_a_killed_command_keeps_the_lock(
+    course: Course, tmp_path: Path
+) -> None:
+    course.state.mkdir()
+    pid_file = tmp_path / "pid"
+    env = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
+    command = psutil.Popen([sys.executable, "-c", ORPHAN, course.root, pid_file], env=env)
+    while not (pid_file.exists() and pid_file.read_text(encoding="utf-8")):
+        assert command.is_running()
+        time.sleep(0.02)
+    step = psutil.Process(int(pid_file.read_text(encoding="utf-8")))
+    try:
+        command.kill()
+        command.wait()
+        with pytest.raises(CourseError, match="Another command is setting up"):
+            course.ensure("lab")
+    finally:
+        step.kill()
+    psutil.wait_procs([step], timeout=30)
+    with course._alone():
+        pass
 
 
 def test_a_failed_step_leaves_the_environment_marked_as_unfinished(
