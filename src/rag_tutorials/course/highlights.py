@@ -72,18 +72,11 @@ def words(span: SpanRecord) -> list[str]:
 def passages(span: SpanRecord) -> Iterator[Passage]:
     """Yield what unfolds: documents, input, output, events and exceptions, other attributes."""
     have = span.attributes
+    yield from _said(have, "input", _MESSAGES[0], SpanAttributes.INPUT_VALUE)
     for prefix in _DOCUMENTS:
         for number, document in indexed(have, prefix).items():
             yield _document(prefix, number, document)
-    for prefix, value, title in (
-        (_MESSAGES[0], SpanAttributes.INPUT_VALUE, "input"),
-        (_MESSAGES[1], SpanAttributes.OUTPUT_VALUE, "output"),
-    ):
-        messages = [_message(one) for one in indexed(have, prefix).values()]
-        if messages:
-            yield from (Passage(f"{title}, {role}", text) for role, text in messages)
-        elif value in have:
-            yield Passage(title, as_text(have[value]))
+    yield from _said(have, "output", _MESSAGES[1], SpanAttributes.OUTPUT_VALUE)
     if len(span.status_message) > 80:
         yield Passage(f"status {span.status}", span.status_message)
     for event in span.events:
@@ -103,6 +96,16 @@ def indexed(attributes: Mapping[str, Any], prefix: str) -> dict[int, dict[str, A
             if number.isdecimal():
                 found.setdefault(int(number), {})[rest] = value
     return dict(sorted(found.items()))
+
+
+def _said(have: Mapping[str, Any], title: str, messages: str, value: str) -> Iterator[Passage]:
+    """Yield the messages, or the value that stands for them."""
+    some = indexed(have, messages)
+    for message in some.values():
+        role, text = _message(message)
+        yield Passage(f"{title}, {role}", text)
+    if not some and value in have:
+        yield Passage(title, as_text(have[value]))
 
 
 def _documents_in_words(documents: Mapping[int, Mapping[str, Any]]) -> str:

@@ -323,6 +323,6 @@ def _fold(title: str, inside: str) -> str:
 def _pre(text: str) -> str:
     return (
         '<pre style="margin:0 0 4px 0;padding:2px 8px;white-space:pre-wrap;'
-        'overflow-wrap:break-word;background:#80808014;border-radius:4px">'
+        'word-break:normal;overflow-wrap:break-word;background:#80808014;border-radius:4px">'
         f"{html.escape(text)}</pre>"
     )
