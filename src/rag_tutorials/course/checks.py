@@ -10,7 +10,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -30,9 +30,7 @@ from rag_tutorials.course.found import Found
 from rag_tutorials.course.links import Link
 from rag_tutorials.course.recorder import Recording, record
 from rag_tutorials.course.spans import SpanRecord
-
-if TYPE_CHECKING:
-    from rag_tutorials.course.prepare import Course
+from rag_tutorials.course.traces import Traces
 
 __all__ = ["Exercise", "ExpectedSpan", "Found", "Rule", "Verdict", "judge", "span"]
 
@@ -142,7 +140,7 @@ class Verdict:
 _failures: Counter[str] = Counter()
 
 
-def judge(course: Course, exercise: Exercise, given: Sequence[Any]) -> Verdict:
+def judge(course: Traces, exercise: Exercise, given: Sequence[Any]) -> Verdict:
     """Look at what the student gave, and say how the exercise stands.
 
     A student's mistake is a sentence in the verdict, never an error.
@@ -167,7 +165,7 @@ def judge(course: Course, exercise: Exercise, given: Sequence[Any]) -> Verdict:
 class _Judgement:
     """One look at one exercise."""
 
-    def __init__(self, course: Course, exercise: Exercise, given: Sequence[Any]) -> None:
+    def __init__(self, course: Traces, exercise: Exercise, given: Sequence[Any]) -> None:
         self.course = course
         self.exercise = exercise
         self.given = given
@@ -334,7 +332,7 @@ def _lacks(error: Exception) -> str:
     return f"The trace lacks what this exercise looks at ({sentence_of(error)})."
 
 
-def _fetch(course: Course, trace_ids: Sequence[str] = ()) -> list[SpanRecord]:
+def _fetch(course: Traces, trace_ids: Sequence[str] = ()) -> list[SpanRecord]:
     found: list[SpanRecord] = []
     try:
         for start in range(0, max(len(trace_ids), 1), 50):

@@ -1,4 +1,4 @@
-"""Where the course's files are, and where it may write."""
+"""Where the course's files are, where it may write, and the interface that it listens on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from rag_tutorials.course.errors import CourseError, sentence_of
 
 STATE_VARIABLE = "COURSE_STATE_DIR"
+HOST = "127.0.0.1"
 
 
 def course_root() -> Path:

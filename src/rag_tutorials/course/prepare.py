@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import Span, SpanContext
-
-from rag_tutorials.course import checks, exercises, links, server, solutions, spans
+from rag_tutorials.course import checks, exercises, links, server, solutions
 from rag_tutorials.course.errors import CourseError
 from rag_tutorials.course.llm import LLMChoice, choose_llm, shared_stub
 from rag_tutorials.course.manifest import load_lessons
 from rag_tutorials.course.places import course_root, state_dir
+from rag_tutorials.course.traces import Traces
 from rag_tutorials.course.view import Showable, TraceView, show
 from rag_tutorials.stub_llm import StubLLM
 
@@ -28,36 +23,19 @@ FIRST_PORT = 6006
 _current: list[Course] = []
 
 
-class Course:
+class Course(Traces):
     """What a notebook knows about its surroundings. Made by :func:`prepare`."""
 
     def __init__(self, project: str, root: Path, llm: LLMChoice, storage: server.Storage) -> None:
-        self.project = project
+        super().__init__(project)
         self.root = root
         self.llm = llm
         self._storage = storage
-        self._client: Any = None
-        self._client_port = 0
 
     @property
     def data(self) -> Path:
         """The folder with the handbook and the queries."""
         return self.root / "data"
-
-    @property
-    def port(self) -> int:
-        """The loopback port of this notebook's Phoenix."""
-        return int(os.environ["PHOENIX_PORT"])
-
-    @property
-    def phoenix_url(self) -> str:
-        """This notebook's Phoenix for code: reading back, exporting."""
-        return f"http://{server.HOST}:{self.port}"
-
-    @property
-    def otlp_endpoint(self) -> str:
-        """Where spans are sent: OTLP over HTTP."""
-        return f"http://{server.HOST}:{self.port}/v1/traces"
 
     @property
     def chat_model(self) -> str:
@@ -78,52 +56,6 @@ class Course:
     def traces_folder(self) -> Path:
         """Where this notebook's traces are kept."""
         return self._storage.path
-
-    def link(
-        self, what: Span | SpanContext | ReadableSpan | spans.SpanRecord | str | None = None
-    ) -> links.Link:
-        """Return a link to the trace of a span (or of a trace id); without one, to the project.
-
-        Raises:
-            CourseError: the span was never recorded, or the text is not a trace id.
-        """
-        return links.Link(self._url_of(what), self._words_for(what))
-
-    def view(
-        self,
-        what: Span | SpanContext | ReadableSpan | spans.SpanRecord | str | None = None,
-        height: int = 560,
-    ) -> links.Frame:
-        """Return Phoenix in a frame, ``height`` pixels high, open on a trace or on the project.
-
-        Raises:
-            CourseError: the span was never recorded, or the text is not a trace id.
-        """
-        return links.Frame(self._url_of(what), self._words_for(what), height)
-
-    def read_back(
-        self,
-        what: Span | SpanContext | ReadableSpan | spans.SpanRecord | str,
-        expect: int = 1,
-        timeout: float = 10.0,
-    ) -> list[spans.SpanRecord]:
-        """Read a trace's spans back from Phoenix, oldest first.
-
-        A span is readable a tenth of a second after its export, parents often after their
-        children: this asks again until ``expect`` spans are there or ``timeout`` seconds are over.
-
-        Raises:
-            CourseError: fewer spans arrived, or Phoenix does not answer.
-        """
-        trace_id = spans.trace_id_of(what)
-        found = spans.poll(lambda: self.fetch_trace(trace_id), expect, timeout)
-        if len(found) < expect:
-            names = ", ".join(span.name for span in found) or "none"
-            raise CourseError(
-                f"Phoenix has {len(found)} of the {expect} spans expected in trace {trace_id} "
-                f"({names}); run the cell with register() and the one that makes the trace again."
-            )
-        return list(found)
 
     def show(self, what: Showable, expect: int = 1) -> TraceView:
         """Draw a trace here: of a span or a trace id, read back from Phoenix, or a list of spans.
@@ -164,48 +96,6 @@ class Course:
         if solutions.proving():
             solutions.require_proof(lesson)
         return progress.table(None if all else lesson)
-
-    def fetch_trace(self, trace_id: str) -> Sequence[spans.SpanRecord]:
-        """Return the spans of a trace that Phoenix has now, in any order."""
-        return self.fetch(trace_ids=[trace_id])
-
-    def fetch(self, **filters: Any) -> Sequence[spans.SpanRecord]:
-        """Return the spans of this notebook's project that Phoenix has now.
-
-        ``filters`` are those of ``phoenix.client``'s ``spans.get_spans``.
-        """
-        try:
-            found = self.client.spans.get_spans(
-                project_identifier=self.project, **{"limit": 10_000, **filters}
-            )
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code == HTTPStatus.NOT_FOUND:
-                return []  # a project begins with its first span
-            raise
-        return [spans.from_phoenix(span) for span in found]
-
-    @property
-    def client(self) -> Any:
-        """A ``phoenix.client.Client`` of this notebook's Phoenix."""
-        if self._client is None or self._client_port != self.port:
-            from phoenix.client import Client
-
-            self._client = Client(base_url=self.phoenix_url)
-            self._client_port = self.port
-        return self._client
-
-    def _url_of(
-        self, what: Span | SpanContext | ReadableSpan | spans.SpanRecord | str | None
-    ) -> str:
-        base = links.browser_url(self.port)
-        if what is None:
-            return f"{base}/redirects/projects/{self.project}"
-        return f"{base}/redirects/traces/{spans.trace_id_of(what)}"
-
-    def _words_for(self, what: object) -> str:
-        return (
-            f"Project {self.project} in Phoenix" if what is None else "Open this trace in Phoenix"
-        )
 
 
 def prepare(name: str) -> Course:

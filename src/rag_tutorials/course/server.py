@@ -22,9 +22,9 @@ from filelock import FileLock, Timeout
 
 from rag_tutorials.course.errors import CourseError, sentence_of
 from rag_tutorials.course.links import root_path
+from rag_tutorials.course.places import HOST
 
 TESTED_PHOENIX = "20.26"
-HOST = "127.0.0.1"
 _COPIES = 20
 _QUIET = {
     # Nothing of ours leaves this machine, and nothing waits for a network that is not there.

@@ -52,6 +52,9 @@ class SpanRecord:
         return (self.end - self.start).total_seconds() * 1000
 
 
+OneSpan = Span | SpanContext | ReadableSpan | SpanRecord | str  # the last: a trace id
+
+
 def from_phoenix(span: Mapping[str, Any]) -> SpanRecord:
     """Make a record of a span as ``phoenix.client`` returns it."""
     return SpanRecord(
@@ -108,7 +111,7 @@ def flatten(attributes: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
         yield prefix, attributes
 
 
-def trace_id_of(what: Span | SpanContext | ReadableSpan | SpanRecord | str) -> str:
+def trace_id_of(what: OneSpan) -> str:
     """Return the 32-digit hex trace id of a span, a record, a context, or of the id itself.
 
     Raises:

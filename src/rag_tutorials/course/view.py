@@ -12,7 +12,7 @@ import html
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openinference.semconv.trace import SpanAttributes
 from opentelemetry.sdk.trace import ReadableSpan
@@ -24,12 +24,9 @@ from rag_tutorials.course.errors import CourseError
 from rag_tutorials.course.found import Found, draw
 from rag_tutorials.course.highlights import ATTRIBUTES, Passage, duration, passages, words
 from rag_tutorials.course.links import Link
-from rag_tutorials.course.spans import SpanRecord
+from rag_tutorials.course.spans import OneSpan, SpanRecord
+from rag_tutorials.course.traces import Traces
 
-if TYPE_CHECKING:
-    from rag_tutorials.course.prepare import Course
-
-OneSpan = Span | SpanContext | ReadableSpan | SpanRecord | str
 Showable = OneSpan | Sequence[ReadableSpan | SpanRecord | Mapping[str, Any]]
 
 SHOWN_SIBLINGS = 20  # more of them are folded
@@ -76,7 +73,7 @@ class TraceView:
         return _Page(self.found, self._link).html()
 
 
-def show(course: Course, what: Showable, expect: int = 1) -> TraceView:
+def show(course: Traces, what: Showable, expect: int = 1) -> TraceView:
     """Make the view of a trace that Phoenix has, or of a list of spans.
 
     Raises:
@@ -87,7 +84,7 @@ def show(course: Course, what: Showable, expect: int = 1) -> TraceView:
     return TraceView([record_of(one) for one in what], course.link)
 
 
-def _whole_trace(course: Course, what: OneSpan, expect: int) -> Sequence[SpanRecord]:
+def _whole_trace(course: Traces, what: OneSpan, expect: int) -> Sequence[SpanRecord]:
     """Read a trace back; give a root that is still on its way a moment."""
     records = course.read_back(what, expect)
     if Found(records).orphans:
@@ -101,7 +98,7 @@ def _whole_trace(course: Course, what: OneSpan, expect: int) -> Sequence[SpanRec
     return _with_costs(course, records)
 
 
-def _with_costs(course: Course, records: Sequence[SpanRecord]) -> Sequence[SpanRecord]:
+def _with_costs(course: Traces, records: Sequence[SpanRecord]) -> Sequence[SpanRecord]:
     """Add what Phoenix computed from its price list; the spans themselves hold no cost."""
     ids = [one.span_id for one in records if one.kind == "LLM"][:MAX_DETAILED]
     known = costs(course.phoenix_url, ids) if ids else {}
