@@ -193,6 +193,7 @@ class Course:
                 else:
                     shutil.rmtree(self.venv)
             except OSError as error:
+                self._write_record(complete=False, installed={})  # half of it is gone
                 raise CourseError(
                     f"The old .venv could not be removed ({error.strerror}). Close JupyterLab and"
                     " other programs that use it, and run the same command again."

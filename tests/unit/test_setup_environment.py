@@ -113,6 +113,20 @@ def test_a_disk_that_is_too_full_is_told(course: Course, monkeypatch: pytest.Mon
     assert not course.venv.exists()
 
 
+def test_an_environment_that_was_removed_by_half_is_made_anew(
+    installed: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(venv: Path) -> None:
+        (venv / RECORD).unlink()
+        raise PermissionError(13, "in use")
+
+    installed._write_record(complete=False, installed={})
+    monkeypatch.setattr(shutil, "rmtree", half)
+    with pytest.raises(CourseError, match=r"could not be removed \(in use\). Close JupyterLab"):
+        installed.ensure("lab")
+    assert installed.problem() == "its installation was interrupted"
+
+
 def test_two_commands_do_not_set_up_at_once(course: Course) -> None:
     course.state.mkdir()
     with course._alone(), pytest.raises(CourseError, match="Another command is setting up"):
