@@ -296,6 +296,7 @@ def _texts(span: SpanRecord) -> Iterator[tuple[str, str]]:
     for key, value in span.attributes.items():
         yield f"the attribute `{key}`", as_text(value)
     for event in span.events:
+        yield "the name of an event", event.name
         for key, value in event.attributes.items():
             yield f"the event `{event.name}` (`{key}`)", as_text(value)
 
