@@ -1,0 +1,132 @@
+"""The exercises of lesson 04, auto-instrumentation."""
+
+from __future__ import annotations
+
+from rag_tutorials.course.checks import Exercise, ExpectedSpan, Found, Rule, span
+
+CODE = "Q-2290-B"
+LEAVE_QUESTION = "How many days of leave has Ada left?"
+TOKENS = "llm.token_count.total"
+
+A_TEXT = Rule("a text that is not empty", lambda value: isinstance(value, str) and value != "")
+
+
+def _tokens_in_all(found: Found) -> int:
+    return sum(one.attributes.get(TOKENS, 0) for one in found.spans)
+
+
+def _code_in_event_names(found: Found) -> str | None:
+    for one in found.spans:
+        if any(CODE in event.name for event in one.events):
+            return f"The code is still in the name of an event of `{one.name}`."
+    return None
+
+
+def _counted_twice(found: Found) -> str | None:
+    for one in found.spans:
+        counts = any(key.startswith("llm.token_count.") for key in one.attributes)
+        if counts and one.name != "ChatCompletion":
+            return f"`{one.name}` has token counts too, so Phoenix adds the same tokens up twice."
+    return None
+
+
+def _leave_request(answer: object) -> ExpectedSpan:
+    return span(
+        "leave-request",
+        "AGENT",
+        span("ChatCompletion", "LLM", attributes={"llm.tools.0.tool.json_schema": str}),
+        span(
+            "leave_left",
+            "TOOL",
+            attributes={"input.value": A_TEXT, "output.value": "12 days left"},
+            times=None,
+        ),
+        span("ChatCompletion", "LLM"),
+        status="not ERROR",
+        attributes={
+            "input.value": LEAVE_QUESTION,
+            "output.value": answer if isinstance(answer, str) else str,
+        },
+    )
+
+
+EXERCISES = (
+    Exercise(
+        id="04.1",
+        title="A stream that counts its tokens",
+        run=lambda course, stream_answer: stream_answer("How many days may be carried over?"),
+        returns=A_TEXT,
+        expect=span(
+            "ChatCompletion",
+            "LLM",
+            status="not ERROR",
+            attributes={TOKENS: int},
+            events={"First Token Stream Event": 1},
+        ),
+        hints=(
+            "The server sends token counts of a stream only when the request asks for them.",
+            'Pass `stream_options={"include_usage": True}`; the counts come in a last chunk, '
+            "which has no choices.",
+            'Join `chunk.choices[0].delta.content or ""` for `chunk in chunks if chunk.choices`.',
+        ),
+    ),
+    Exercise(
+        id="04.2",
+        title="All tokens of a request",
+        facts=_tokens_in_all,
+        given=int,
+        hints=(
+            "Phoenix's total leaves the embeddings out; their span has a count all the same.",
+            f"Each automatic span has `{TOKENS}`; the root has none. Add up what is there.",
+            f'sum(s.attributes.get("{TOKENS}", 0) for s in course.read_back(four_calls, expect=5))',
+        ),
+    ),
+    Exercise(
+        id="04.3",
+        title="A door code in the trace",
+        run=lambda course, my_door: my_door(CODE),
+        returns=A_TEXT,
+        expect=span("my-door", None, span("ChatCompletion", "LLM", attributes={TOKENS: int})),
+        without=(CODE,),
+        also=_code_in_event_names,
+        hints=(
+            "Search all of the trace as `leaks` does: the automatic span and your own.",
+            "The automatic span needs two masks: one for what goes in, one for what comes out.",
+            "`instrumented(hide_inputs=True, hide_outputs=True)`; and no code in `set_attribute` "
+            "and in the event's name.",
+        ),
+    ),
+    Exercise(
+        id="04.4",
+        title="Predict which calls are traced",
+        run=lambda course, prediction, puzzle: puzzle(),
+        facts={
+            "number of spans": len,
+            "children of puzzle": lambda found: [
+                one.name for one in found.children(found.roots[0])
+            ],
+        },
+        hints=(
+            "Ask of each call: is the client's class patched now, and is tracing suppressed?",
+            "Between `uninstrument()` and `instrument()` nothing is traced; a client made then is "
+            "traced afterwards. What is suppressed leaves nothing, your own spans included.",
+            "The root, two children, and one span under the second of them.",
+        ),
+    ),
+    Exercise(
+        id="04.5",
+        title="A traced request with a tool",
+        run=lambda course, leave_request: leave_request(LEAVE_QUESTION),
+        returns=A_TEXT,
+        expect=_leave_request,
+        also=_counted_twice,
+        hints=(
+            "One span around everything, one around each run of the tool; the LLM spans come by "
+            "themselves.",
+            "`openinference.span.kind` is AGENT on the outer span and TOOL on the inner one; each "
+            "has `input.value` and `output.value`.",
+            "`with tracer.start_as_current_span(call.function.name) as tool_span:` around "
+            '`look_up`, inside `with tracer.start_as_current_span("leave-request") as span:`.',
+        ),
+    ),
+)
