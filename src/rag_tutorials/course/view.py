@@ -44,7 +44,7 @@ _COLOURS = {
     "EMBEDDING": "#7c5cff",
     "TOOL": "#c2941a",
     "AGENT": "#6b7f99",
-    "RERANKER": "#0ea5b7",
+    "RERANKER": "#5aa02c",
     "GUARDRAIL": "#d0478c",
     "EVALUATOR": "#8f6b3d",
     "PROMPT": "#a855c7",

@@ -1,0 +1,35 @@
+"""Run All on an untouched notebook, as a student does: it runs, and nothing counts as solved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from rag_tutorials.course import exercises, progress
+from rag_tutorials.course.manifest import load_lessons
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+LESSONS = [lesson.name for lesson in load_lessons() if exercises.of_lesson(lesson.number)]
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_run_all(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_STATE_DIR", str(tmp_path))
+    monkeypatch.delenv("COURSE_PROVE_EXERCISES", raising=False)
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", 4)
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": FOLDER}}).execute()
+
+    said = {"check": [], "solution": []}
+    for cell in notebook.cells:
+        for tag in said.keys() & set(cell.metadata.get("tags", [])):
+            for output in cell.outputs:
+                said[tag].append(output.get("text") or output["data"]["text/plain"])
+    number = len(exercises.of_lesson(name[:2]))
+    assert len(said["check"]) == len(said["solution"]) == number
+    for verdict in said["check"]:
+        assert ": not yet." in verdict or ": not started." in verdict
+    assert all("was not run" in text for text in said["solution"])
+    assert progress.passed() == {}
