@@ -22,12 +22,14 @@ MAY_KNOW = {
     **dict.fromkeys(APPLICATION, APPLICATION),
     "tracing": {"tracing", "schema"},
     "stub_llm": {"stub_llm"},
+    "services": APPLICATION | {"tracing", "services"},
     "course": APPLICATION | {"tracing", "stub_llm", "course"},
 }
 TRACING_LIBRARIES = {"opentelemetry", "openinference", "phoenix"}
 FORBIDDEN_LIBRARIES = {
     **dict.fromkeys(APPLICATION, TRACING_LIBRARIES),
     "tracing": {"phoenix", "openai", "chromadb"},
+    "services": {"phoenix"},  # it takes seconds to import, and a service only exports to it
     "stub_llm": {*TRACING_LIBRARIES, "openai", "chromadb"},
 }
 
