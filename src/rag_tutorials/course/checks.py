@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dis
-import html
 import linecache
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry import trace
@@ -19,6 +17,7 @@ from opentelemetry.trace import SpanContext, format_span_id
 from rag_tutorials.course import spans
 from rag_tutorials.course.asking import answers
 from rag_tutorials.course.errors import CourseError, sentence_of
+from rag_tutorials.course.exercise import Exercise, Fact
 from rag_tutorials.course.expected import (
     Comparison,
     ExpectedSpan,
@@ -27,115 +26,12 @@ from rag_tutorials.course.expected import (
     span,
 )
 from rag_tutorials.course.found import Found
-from rag_tutorials.course.links import Link
 from rag_tutorials.course.recorder import Recording, record
 from rag_tutorials.course.spans import SpanRecord
 from rag_tutorials.course.traces import Traces
+from rag_tutorials.course.verdict import NOT_STARTED, NOT_YET, PASSED, UNABLE, Verdict
 
 __all__ = ["Exercise", "ExpectedSpan", "Found", "Rule", "Verdict", "judge", "span"]
-
-Expectation = ExpectedSpan | tuple[ExpectedSpan, ...]
-Fact = Callable[[Found], Any]
-
-PASSED, NOT_YET, NOT_STARTED, UNABLE = "passed", "not yet", "not started", "unable"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exercise:
-    """What a student makes, and how the check looks at it. CONTRIBUTING.md has examples.
-
-    Args:
-        id: Lesson and number, ``"01.2"``.
-        title: A few words.
-        hints: Three, from vague to concrete; a try that fails shows the next one.
-        run: ``run(course, *given)`` exercises what the student gave to the check; the traces that
-            it makes are looked at. Without it, what was given are spans or trace ids.
-        expect: The trace (or traces) that should be there, or a function that makes it of what
-            ``run`` returned.
-        facts: Of the traces found, the value that the student should have found out or
-            predicted; or several, by key, for a prediction that is a dictionary.
-        given: The type that the student's object should have; a function when ``run`` is there.
-        returns: The type (or :class:`Rule`) of what ``run`` returns.
-        raises: The error that should reach the caller of ``run``.
-        without: Texts that must be nowhere in the traces.
-        also: A last look: returns a sentence when something is wrong, else ``None``.
-        more_traces: Other traces may be there too.
-        patience: Seconds to wait for what other processes still add to the traces.
-    """
-
-    id: str
-    title: str
-    hints: tuple[str, str, str]
-    run: Callable[..., Any] | None = None
-    expect: Expectation | Callable[[Any], Expectation] = ()
-    facts: Fact | Mapping[str, Fact] | None = None
-    given: type | tuple[type, ...] | None = None
-    returns: type | Rule | None = None
-    raises: type[BaseException] | None = None
-    without: tuple[str, ...] = ()
-    also: Callable[[Found], str | None] | None = None
-    more_traces: bool = False
-    patience: float = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a check says. It shows itself in a notebook and prints as text.
-
-    ``state`` is ``passed``, ``not yet``, ``not started``, or ``unable`` (the check could not look:
-    no Phoenix, no provider).
-    """
-
-    exercise: Exercise
-    state: str
-    sentence: str = ""
-    expected: str = ""
-    found: str = ""
-    hint: str = ""
-    link: Link | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Whether the exercise is solved."""
-        return self.state == PASSED
-
-    @property
-    def headline(self) -> str:
-        """The exercise and how it stands, in one line."""
-        words = {PASSED: "passed", NOT_YET: "not yet", NOT_STARTED: "not started"}
-        return f"{self.exercise.id} {self.exercise.title}: {words.get(self.state, 'cannot check')}"
-
-    def __repr__(self) -> str:
-        lines = [f"{self.headline}."]
-        lines += [self.sentence] if self.sentence else []
-        for words, tree in (("Expected", self.expected), ("Found", self.found)):
-            if tree:
-                lines += [f"{words}:", *(f"  {line}" for line in tree.splitlines())]
-        lines += [f"Hint: {self.hint}"] if self.hint else []
-        lines += [repr(self.link)] if self.link else []
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        colour = {PASSED: "#2e7d32", UNABLE: "#8888"}.get(self.state, "#b26a00")
-        parts = [f"<b>{html.escape(self.headline)}</b>"]
-        if self.passed:
-            return _box(colour, f"{parts[0]} {self.link._repr_html_() if self.link else ''}")
-        if self.sentence:
-            parts.append(f'<div style="margin:4px 0">{_prose(self.sentence)}</div>')
-        if self.expected or self.found:
-            trees = "".join(
-                '<div style="flex:0 1 auto;min-width:0">'
-                f'<div style="opacity:0.75;font-size:90%">{words}</div>{_pre(tree)}</div>'
-                for words, tree in (("Expected", self.expected), ("Found", self.found))
-                if tree
-            )
-            parts.append(f'<div style="display:flex;gap:24px;margin:4px 0">{trees}</div>')
-        if self.hint:
-            parts.append(f'<div style="margin:4px 0"><b>Hint</b> {_prose(self.hint)}</div>')
-        if self.link:
-            parts.append(f"<div>{self.link._repr_html_()}</div>")
-        return _box(colour, "".join(parts))
-
 
 _failures: Counter[str] = Counter()
 
@@ -469,22 +365,3 @@ def _equal(answer: Any, truth: Any) -> bool:
     if isinstance(truth, str) and isinstance(answer, str):
         return answer.strip() == truth
     return bool(answer == truth)
-
-
-def _prose(text: str) -> str:
-    """Escape text and set what stands between backticks as code."""
-    parts = html.escape(text).split("`")
-    if len(parts) % 2 == 0:
-        return "`".join(parts)
-    return "".join(
-        f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts)
-    )
-
-
-def _pre(text: str) -> str:
-    style = "margin:0;padding:2px 8px;white-space:pre;overflow-x:auto;background:#80808014"
-    return f'<pre style="{style}">{html.escape(text)}</pre>'
-
-
-def _box(colour: str, inside: str) -> str:
-    return f'<div style="border-left:4px solid {colour};padding:2px 0 2px 12px">{inside}</div>'

@@ -13,8 +13,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from rag_tutorials.course import exercises
-from rag_tutorials.course.checks import Exercise
 from rag_tutorials.course.errors import CourseError, sentence_of
+from rag_tutorials.course.exercise import Exercise
 from rag_tutorials.course.manifest import load_lessons
 from rag_tutorials.course.places import state_dir
 

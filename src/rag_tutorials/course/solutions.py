@@ -11,8 +11,8 @@ import os
 from typing import Any
 
 from rag_tutorials.course import exercises
-from rag_tutorials.course.checks import NOT_STARTED, NOT_YET, Verdict
 from rag_tutorials.course.errors import CourseError
+from rag_tutorials.course.verdict import NOT_STARTED, NOT_YET, Verdict
 
 PROVE_VARIABLE = "COURSE_PROVE_EXERCISES"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from rag_tutorials.course.checks import Exercise
 from rag_tutorials.course.errors import CourseError
+from rag_tutorials.course.exercise import Exercise
 
 
 def lessons() -> tuple[str, ...]:
