@@ -88,7 +88,9 @@ def run_checks(
 def pytest_arguments(root: Path, extra: Sequence[str]) -> list[str]:
     """Return pytest's arguments: the whole suite, unless `extra` names a path of its own."""
     named = any((root / part.split("::")[0]).exists() for part in extra if part[:1] != "-")
-    return ["-n", "2", "--nbmake", *([] if named else ["tests", "notebooks"]), *extra]
+    # A group shares one kernel or one Lab. The notebooks take longest, so they start first.
+    xdist = ["-n", "2", "--dist", "loadgroup"]
+    return [*xdist, "--nbmake", *([] if named else ["notebooks", "tests"]), *extra]
 
 
 def _parser() -> argparse.ArgumentParser:

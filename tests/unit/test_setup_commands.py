@@ -95,13 +95,14 @@ def test_a_command_that_nobody_knows_is_told(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("extra", "suite"),
     [
-        ([], ["tests", "notebooks"]),
-        (["-k", "spans"], ["tests", "notebooks", "-k", "spans"]),
+        ([], ["notebooks", "tests"]),
+        (["-k", "spans"], ["notebooks", "tests", "-k", "spans"]),
         (["tests/unit::one"], ["tests/unit::one"]),
     ],
 )
 def test_pytest_gets_the_suite_unless_a_path_is_named(extra: list[str], suite: list[str]) -> None:
-    assert _cli.pytest_arguments(ROOT, extra) == ["-n", "2", "--nbmake", *suite]
+    arguments = _cli.pytest_arguments(ROOT, extra)
+    assert arguments == ["-n", "2", "--dist", "loadgroup", "--nbmake", *suite]
 
 
 @pytest.mark.parametrize("exits", [[0, 0], [1, 0], [0, 5], [2, 1]])
