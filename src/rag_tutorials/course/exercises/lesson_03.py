@@ -22,8 +22,9 @@ RESULTS = [
     RetrievalResult("hiring-and-referrals-00", 0.58, "dense", "It lasts six months."),
     RetrievalResult("sick-leave-02", 0.21, "dense", "Pay goes on."),
 ]
-KEPT = f"{RerankerAttributes.RERANKER_OUTPUT_DOCUMENTS}"
+KEPT = RerankerAttributes.RERANKER_OUTPUT_DOCUMENTS
 FIRST_SCORE = f"{SpanAttributes.RETRIEVAL_DOCUMENTS}.0.document.score"
+TENTH_ID = f"{SpanAttributes.RETRIEVAL_DOCUMENTS}.9.document.id"
 QUERY_ID = "metadata.query_id"
 QUERIES_ASKED = ("remote-allowance", "leave-wedding", "expenses-card-limit")
 
@@ -69,7 +70,11 @@ def _reranked_request() -> ExpectedSpan:
     return span(
         "rag-pipeline",
         "CHAIN",
-        span("retrieval", "RETRIEVER", attributes={FIRST_SCORE: float, **of_a_query}),
+        span(
+            "retrieval",
+            "RETRIEVER",
+            attributes={FIRST_SCORE: float, TENTH_ID: str, **of_a_query},
+        ),
         span("reranking", "RERANKER", attributes=of_a_query),
         span("generation", "LLM", attributes=of_a_query),
         attributes=of_a_query,
