@@ -179,7 +179,11 @@ def test_not_yet_shows_both_trees_the_difference_a_hint_and_a_link(classroom: Cl
             "Your code raised KeyError: 'days' in line 2 of its cell (`return {}['days']`).",
         ),
         ("answer", "def answer():\n    return 'x'", "Your code raised TypeError: answer() takes 0"),
-        ("answer", "def answer(question):\n    raise SystemExit(3)", "Your code raised SystemExit: 3"),
+        (
+            "answer",
+            "def answer(question):\n    raise SystemExit(3)",
+            "Your code raised SystemExit: 3",
+        ),
         (
             "answer",
             BROKEN.replace('"20 days"', "20"),
