@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(course: Course, options: argparse.Namespace) -> int:
     if options.command == "doctor":
         return examine(course)
+    if options.command in ("progress", "reset"):
+        return run_module(course, options)
     kind: Kind = "test" if options.command == "test" or options.test else "lab"
     course.ensure(kind)
     if options.command == "lab":
@@ -47,6 +49,28 @@ def _run(course: Course, options: argparse.Namespace) -> int:
         return run_tests(course, options.pytest)
     print("The course is set up.")
     return 0
+
+
+def run_module(course: Course, options: argparse.Namespace) -> int:
+    """Run the command in the course's environment, which must be there: it sets nothing up.
+
+    Raises:
+        CourseError: the environment cannot be used.
+
+    """
+    if problem := course.problem():
+        raise CourseError(
+            f"The course's environment, .venv, is not usable: {problem}."
+            " Run: python scripts/course.py setup"
+        )
+    command: list[str | Path] = [course.python, "-m", f"rag_tutorials.course.{options.command}"]
+    if options.command == "progress" and options.reset:
+        command += ["--reset", options.reset]
+    elif options.command == "reset" and options.lesson:
+        command += [options.lesson]
+    command += ["--yes"] if options.yes else []
+    env = course.environment()
+    return subprocess.run(command, cwd=course.root, env=env, check=False).returncode
 
 
 def run_tests(course: Course, extra: Sequence[str]) -> int:
@@ -106,6 +130,13 @@ def _parser() -> argparse.ArgumentParser:
     test = commands.add_parser("test", help="run every test, notebooks included")
     test.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
     commands.add_parser("doctor", help="say what is right on this machine and what is not")
+    progress = commands.add_parser("progress", help="show which exercises you have passed")
+    forget = "forget what was passed in a lesson, such as 01, or in all; asks first"
+    progress.add_argument("--reset", nargs="?", const="all", metavar="LESSON", help=forget)
+    reset = commands.add_parser("reset", help="clear traces and progress; asks first")
+    reset.add_argument("lesson", nargs="?", help="a lesson, such as 01; without it, all")
+    for asks in (progress, reset):
+        asks.add_argument("--yes", action="store_true", help="do not ask")
     setup = commands.add_parser("setup", help="set up without opening anything")
     setup.add_argument("--test", action="store_true", help="with what the tests need")
     return parser

@@ -52,3 +52,17 @@ def load_lessons(path: Path | None = None) -> tuple[Lesson, ...]:
             f"{path} cannot be read as the course's manifest ({sentence_of(error)}); "
             "restore it with `git checkout -- notebooks/course.toml`."
         ) from error
+
+
+def find_lesson(wanted: str) -> Lesson:
+    """Return the lesson with this number (``"01"``) or name.
+
+    Raises:
+        CourseError: there is none; the message lists what there is.
+    """
+    lessons = load_lessons()
+    for lesson in lessons:
+        if wanted in (lesson.number, lesson.name):
+            return lesson
+    known = ", ".join(lesson.number for lesson in lessons)
+    raise CourseError(f"There is no lesson {wanted!r}; there are {known}.")

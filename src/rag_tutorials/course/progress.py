@@ -13,9 +13,10 @@ from pathlib import Path
 from filelock import FileLock
 
 from rag_tutorials.course import exercises
+from rag_tutorials.course.confirm import confirmed
 from rag_tutorials.course.errors import CourseError, sentence_of
 from rag_tutorials.course.exercise import Exercise
-from rag_tutorials.course.manifest import load_lessons
+from rag_tutorials.course.manifest import find_lesson, load_lessons
 from rag_tutorials.course.places import state_dir
 
 _FILE = "progress.json"
@@ -149,19 +150,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.reset is None:
         print(table())
         return 0
-    lesson = None if options.reset == "all" else options.reset[:2]
-    if lesson is not None and lesson not in {each.number for each in load_lessons()}:
-        print(f"There is no lesson {options.reset!r}.", file=sys.stderr)
+    try:
+        lesson = None if options.reset == "all" else find_lesson(options.reset).number
+    except CourseError as error:
+        print(error, file=sys.stderr)
         return 2
     what = f"lesson {lesson}" if lesson else "all lessons"
-    if not options.yes:
-        try:
-            answer = input(f"Forget what you passed in {what}? Type yes: ")
-        except EOFError:
-            answer = ""
-        if answer.strip().lower() not in ("y", "yes"):
-            print("Nothing was changed.")
-            return 1
+    if not (options.yes or confirmed(f"Forget what you passed in {what}?")):
+        return 1
     print(f"Forgotten: {reset(lesson)} passed in {what}.")
     return 0
 
