@@ -1,4 +1,7 @@
-"""Say in a few lines what is right on this machine and what is not, each with its remedy."""
+"""Say in a few lines what is right on this machine and what is not, each with its remedy.
+
+The last and longest look runs the first notebook: will it work here, offline?
+"""
 
 import json
 import os
@@ -11,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from _lab import lab_environment
 from _run import ADDRESS
 from _setup import DATA, DISK_NEEDED, Course
 
@@ -19,6 +23,7 @@ LAB_PORT = 8888
 DISK_TO_RUN = 5 * 10**8
 MEMORY_NEEDED = 2 * 10**9
 PROBE_TIMEOUT_S = 180
+USUAL = "some ten seconds on a quiet machine"
 
 
 @dataclass(frozen=True)
@@ -56,10 +61,11 @@ def _look(course: Course) -> Iterator[Finding]:
     yield check_port(LAB_PORT)
     yield check_data(course)
     if environment.ok:
+        print(f"      running the first notebook, {USUAL}", flush=True)
         yield from probe(course)
         return
     yield check_total_memory()
-    yield Finding("LLM, Phoenix", False, "looked at once the environment is there")
+    yield Finding("LLM, notebook", False, "looked at once the environment is there")
 
 
 def check_environment(course: Course) -> Finding:
@@ -133,11 +139,15 @@ def check_total_memory() -> Finding:
 
 
 def probe(course: Course) -> list[Finding]:
-    """Look from inside the environment: memory, LLM, Phoenix. Takes about ten seconds."""
+    """Look from inside the environment: memory, LLM, and the first notebook, run in a kernel."""
     script = Path(__file__).with_name("_probe.py")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         results = Path(folder) / "findings.jsonl"
-        env = course.environment() | {"COURSE_STATE_DIR": folder}
+        env = lab_environment(course) | {
+            "COURSE_STATE_DIR": folder,
+            "IPYTHONDIR": str(Path(folder) / "ipython"),
+            "JUPYTER_RUNTIME_DIR": str(Path(folder) / "runtime"),
+        }
         try:
             ended = subprocess.run(
                 [course.python, script, results],

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import _cli
 import _doctor
+import _probe
+import nbformat
 import psutil
 import pytest
 from _setup import BOOTSTRAP, DATA, LOCKS, Course
@@ -134,19 +136,81 @@ def test_the_doctor_on_a_machine_with_nothing_installed(
     assert told.endswith("2 to put right.\n")
 
 
-def test_the_doctor_reads_a_span_back_and_never_shows_a_key(
+def test_the_doctor_runs_the_first_notebook_offline_and_never_shows_a_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Course, "python", Path(sys.executable))
     monkeypatch.setenv("COURSE_LLM", "")
     monkeypatch.setenv("OPENAI_API_KEY", "a-secret-key")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://user:a-secret-word@127.0.0.1:9/v1")
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):  # nobody listens there
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
     found = {finding.name: finding for finding in _doctor.probe(Course(ROOT))}
-    assert list(found) == ["memory", "LLM", "Phoenix"]
-    assert found["Phoenix"].ok, found["Phoenix"]
-    assert "gave it back" in found["Phoenix"].text
+    assert list(found) == ["memory", "LLM", "notebook"]
+    assert found["notebook"].ok, found["notebook"]
+    assert re.search(r"ran offline with the stub; \d+ spans of 2 traces", found["notebook"].text)
     assert "127.0.0.1:9/v1; a key is set" in found["LLM"].text
     assert "secret" not in "".join(map(str, found.values()))
+
+
+def write_notebook(path: Path, *cells: str) -> Path:
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell(code, id=f"cell-{number}")
+            for number, code in enumerate(cells)
+        ]
+    )
+    nbformat.write(notebook, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("code", "told", "remedy"),
+    [
+        ("1 / 0", "`cell-1` ended with ZeroDivisionError: division by zero", "remove the folder"),
+        (
+            "from rag_tutorials.course import CourseError\nraise CourseError('Eat an apple.')",
+            "`cell-1` ended with CourseError: Eat an apple.",
+            "do what that sentence says",
+        ),
+        ("import os; os._exit(1)", "its kernel died", "close other programs"),
+        ("found = [('t', 'CHAIN')]", "Phoenix has 1 spans, not its trace", "remove the folder"),
+    ],
+)
+def test_the_doctor_says_what_stopped_the_notebook_and_what_to_do(
+    tmp_path: Path, code: str, told: str, remedy: str
+) -> None:
+    fake = (
+        "from types import SimpleNamespace\nfound = []\nclass course:\n"
+        "    fetch = lambda: [SimpleNamespace(trace_id=t, kind=k) for t, k in found]"
+    )
+    path = write_notebook(tmp_path / "first.ipynb", fake, code)
+    with pytest.raises(_probe.NotebookFailedError) as caught:
+        _probe.run_notebook(path)
+    assert told in str(caught.value)
+    assert remedy in caught.value.remedy
+
+
+def test_the_doctor_tells_a_notebook_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "first.ipynb").write_text("{")
+    for name in ("first.ipynb", "none.ipynb"):
+        with pytest.raises(_probe.NotebookFailedError, match="cannot be read") as caught:
+            _probe.run_notebook(tmp_path / name)
+        assert name in caught.value.remedy
+
+
+def test_the_doctors_notebook_reaches_this_machine_and_no_other(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        here = f"socket.create_connection({server.getsockname()!r}, timeout=5).close()"
+        path = write_notebook(
+            tmp_path / "first.ipynb",
+            f"import socket\n{here}",
+            "socket.create_connection(('192.0.2.1', 80), timeout=5)",
+        )
+        with pytest.raises(
+            _probe.NotebookFailedError, match=r"`cell-1` .* nothing leave this machine"
+        ):
+            _probe.run_notebook(path)
 
 
 def test_the_doctor_tells_broken_packages(course: Course, tmp_path: Path) -> None:
