@@ -1,0 +1,271 @@
+"""The processes of lesson 05: what they trace, and that they end with whoever started them."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from rag_tutorials.course.errors import CourseError
+from rag_tutorials.course.processes import Process, start
+from rag_tutorials.stub_llm import StubLLM
+
+HANDBOOK = Path(__file__).parents[2] / "data" / "handbook_manual.txt"
+RETRIEVAL = "rag_tutorials.services.retrieval"
+WORKER = "rag_tutorials.services.worker"
+TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+TRACEPARENT = f"00-{TRACE_ID}-{SPAN_ID}-01"
+QUESTION = "How long is parental leave?"
+MESSAGE = {"question": QUESTION, "context": ["Parental leave is eight weeks long."]}
+
+
+@dataclass
+class Receiver:
+    """An OTLP receiver on loopback that keeps the spans it is sent."""
+
+    spans: list[Any] = field(default_factory=list)
+    resources: list[dict[str, str]] = field(default_factory=list)
+    endpoint: str = ""
+
+    def in_trace(self, trace_id: str) -> dict[str, Any]:
+        return {span.name: span for span in self.spans if span.trace_id.hex() == trace_id}
+
+
+def attributes_of(span: Any) -> dict[str, str]:
+    return {one.key: one.value.string_value for one in span.attributes}
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    found = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            request = ExportTraceServiceRequest()
+            request.ParseFromString(self.rfile.read(int(self.headers["content-length"])))
+            for group in request.resource_spans:
+                found.resources.append(attributes_of(group.resource))
+                found.spans += [span for scope in group.scope_spans for span in scope.spans]
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found.endpoint = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield found
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def stub() -> Iterator[StubLLM]:
+    with StubLLM.start() as running, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_BASE_URL", running.base_url)
+        patch.setenv("OPENAI_API_KEY", "stub")
+        patch.setenv("NO_PROXY", "127.0.0.1,localhost")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def service(receiver: Receiver, stub: StubLLM) -> Iterator[Process]:
+    options = ("--endpoint", receiver.endpoint, "--project", "lesson")
+    with start(RETRIEVAL, "--handbook", HANDBOOK, *options) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def worker(receiver: Receiver, stub: StubLLM) -> Iterator[Process]:
+    with start(WORKER, "--endpoint", receiver.endpoint, "--project", "lesson") as running:
+        yield running
+
+
+def ask(service: Process, headers: dict[str, str], **body: Any) -> httpx.Response:
+    body = body or {"question": QUESTION, "top_k": 2}
+    return httpx.post(f"{service.url}/retrieve", json=body, headers=headers, trust_env=False)
+
+
+def test_the_service_goes_on_in_the_callers_trace(service: Process, receiver: Receiver) -> None:
+    answer = ask(service, {"traceparent": TRACEPARENT, "baggage": "session.id=chat%201,x=y"})
+    assert answer.status_code == 200
+    assert answer.json()["trace_id"] == TRACE_ID
+    assert len(answer.json()["results"]) == 2
+    spans = receiver.in_trace(TRACE_ID)
+    assert set(spans) == {"POST /retrieve", "retrieval"}
+    served, retrieval = spans["POST /retrieve"], spans["retrieval"]
+    assert served.parent_span_id.hex() == SPAN_ID
+    assert retrieval.parent_span_id == served.span_id
+    for span in (served, retrieval):
+        found = attributes_of(span)
+        assert found["session.id"] == "chat 1"
+        assert "x" not in found
+        assert "user.id" not in found
+        assert found["input.value"] == QUESTION
+    assert receiver.resources[-1]["service.name"] == "retrieval-service"
+    assert receiver.resources[-1]["openinference.project.name"] == "lesson"
+
+
+@pytest.mark.parametrize("headers", [{}, {"traceparent": "00-nonsense-01", "baggage": "=;=,,"}])
+def test_without_a_context_the_service_begins_a_trace(
+    service: Process, receiver: Receiver, headers: dict[str, str]
+) -> None:
+    trace_id = ask(service, headers).json()["trace_id"]
+    served = receiver.in_trace(trace_id)["POST /retrieve"]
+    assert trace_id != TRACE_ID
+    assert served.parent_span_id == b""
+    assert "session.id" not in attributes_of(served)
+
+
+@pytest.mark.parametrize(
+    "body", [{"top_k": 3}, {"question": " "}, {"question": "x", "top_k": 0}, {"question": 1}]
+)
+def test_a_bad_request_is_one_sentence(service: Process, body: dict[str, Any]) -> None:
+    answer = ask(service, {}, **body)
+    assert answer.status_code == 400
+    assert answer.json()["error"].endswith(".")
+
+
+def test_calls_at_the_same_time_are_not_mixed(service: Process, receiver: Receiver) -> None:
+    def call(number: int) -> None:
+        headers = {
+            "traceparent": f"00-{number:032x}-{number:016x}-01",
+            "baggage": f"session.id=chat-{number},user.id=user-{number}",
+        }
+        assert ask(service, headers, question=f"question {number}").status_code == 200
+
+    numbers = range(1, 25)
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(call, numbers))
+    for number in numbers:
+        spans = receiver.in_trace(f"{number:032x}")
+        assert set(spans) == {"POST /retrieve", "retrieval"}
+        assert spans["POST /retrieve"].parent_span_id.hex() == f"{number:016x}"
+        for span in spans.values():
+            found = attributes_of(span)
+            assert found["session.id"] == f"chat-{number}"
+            assert found["user.id"] == f"user-{number}"
+            assert found["input.value"] == f"question {number}"
+
+
+def test_the_worker_links_to_the_sender(worker: Process, receiver: Receiver) -> None:
+    headers = {"traceparent": TRACEPARENT, "baggage": "session.id=chat-1"}
+    worker.put({"headers": headers, **MESSAGE})
+    result = worker.get()
+    assert "eight" in result["answer"]
+    assert result["trace_id"] != TRACE_ID
+    spans = receiver.in_trace(result["trace_id"])
+    processed, generation = spans["process question"], spans["generation"]
+    assert processed.parent_span_id == b""
+    assert [(one.trace_id.hex(), one.span_id.hex()) for one in processed.links] == [
+        (TRACE_ID, SPAN_ID)
+    ]
+    assert attributes_of(processed)["request.trace_id"] == TRACE_ID
+    assert generation.parent_span_id == processed.span_id
+    assert {attributes_of(span)["session.id"] for span in (processed, generation)} == {"chat-1"}
+
+
+def test_one_bad_message_does_not_end_the_worker(worker: Process, receiver: Receiver) -> None:
+    worker.put({"question": QUESTION})
+    result = worker.get()
+    assert result["error"] == "KeyError: 'context'"
+    processed = receiver.in_trace(result["trace_id"])["process question"]
+    assert processed.status.code == processed.status.STATUS_CODE_ERROR
+    assert [event.name for event in processed.events] == ["exception"]
+    assert not processed.links
+    worker.put(MESSAGE)
+    assert "eight" in worker.get()["answer"]
+
+
+def test_starting_again_stops_the_earlier_one(receiver: Receiver, stub: StubLLM) -> None:
+    # In a process of its own: what is running is known by module, and others run here.
+    program = f"""
+        from rag_tutorials.course.processes import start
+        options = ("--endpoint", {receiver.endpoint!r}, "--project", "lesson")
+        first = start({WORKER!r}, *options)
+        second = start({WORKER!r}, *options)
+        assert not first.running and second.running
+        second.wait_until_ready()
+        second.stop()
+        second.stop()
+        assert not second.running
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=120)
+
+
+def test_a_process_that_fails_says_why_and_what_to_do() -> None:
+    with Process(WORKER, ()) as failing:
+        with pytest.raises(CourseError, match=r"arguments are required.*run the cell") as caught:
+            failing.get()
+        assert "\n" not in str(caught.value)
+        with pytest.raises(CourseError, match="run the cell that starts it again"):
+            failing.put(MESSAGE)
+
+
+STARTER = """
+    import os, signal, sys, time
+    from rag_tutorials.course.processes import start
+    options = ("--endpoint", {endpoint!r}, "--project", "lesson")
+    service = start({retrieval!r}, "--handbook", {handbook!r}, *options)
+    worker = start({worker!r}, *options)
+    worker.wait_until_ready()
+    print(service.url, service.pid, worker.pid, flush=True)
+    {then}
+"""
+ENDINGS = {
+    "error": "raise ValueError('on purpose')",
+    "killed": "os.kill(os.getpid(), signal.SIGKILL)",
+    "killed in the middle of a request": (
+        'worker.put({"question": "hang", "context": ["x"]}); time.sleep(0.5); '
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    ),
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("then", ENDINGS.values(), ids=ENDINGS.keys())
+def test_nothing_is_left_however_the_starter_ends(
+    then: str, receiver: Receiver, stub: StubLLM
+) -> None:
+    program = textwrap.dedent(STARTER).format(
+        endpoint=receiver.endpoint,
+        retrieval=RETRIEVAL,
+        worker=WORKER,
+        handbook=str(HANDBOOK),
+        then=then,
+    )
+    with stub.fault("hang", path="chat") if "hang" in then else contextlib.nullcontext():
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+        )
+        assert done.stdout, done.stderr
+        url, *pids = done.stdout.split()
+        _, alive = psutil.wait_procs(
+            [psutil.Process(int(pid)) for pid in pids if psutil.pid_exists(int(pid))], timeout=30
+        )
+    assert not alive
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=5)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an interrupt reaches a process group on POSIX")
+def test_an_interrupt_does_not_end_the_worker(worker: Process) -> None:
+    worker.wait_until_ready()
+    os.kill(worker.pid, signal.SIGINT)
+    worker.put(MESSAGE)
+    assert "eight" in worker.get()["answer"]
