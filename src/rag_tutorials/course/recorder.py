@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import inspect
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -103,11 +105,22 @@ def record(call: Callable[[], Any], provider: TracerProvider, patience: float = 
         recording.value = contextvars.copy_context().run(_call_outside_spans, call)
     except (Exception, SystemExit) as error:
         recording.error = error
+        _let_go(error)
     finally:
         recording.settle(patience)
         recorder.recordings.remove(recording)
     provider.force_flush(5_000)
     return recording
+
+
+def _let_go(error: BaseException) -> None:
+    """End what the error's traceback holds, a stream that was being read for instance, now.
+
+    The garbage collector would end its span later, perhaps in Phoenix's own thread; the export
+    then waits for the server that it holds up.
+    """
+    traceback.clear_frames(error.__traceback__)
+    gc.collect()
 
 
 def _call_outside_spans(call: Callable[[], Any]) -> Any:
