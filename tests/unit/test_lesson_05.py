@@ -1,6 +1,7 @@
 """The processes of lesson 05: what they trace, and that they end with whoever started them."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -190,6 +191,27 @@ def test_one_bad_message_does_not_end_the_worker(worker: Process, receiver: Rece
     assert not processed.links
     worker.put(MESSAGE)
     assert "eight" in worker.get()["answer"]
+
+
+def test_lines_that_are_no_message_are_ignored_and_stdin_ends_the_worker(
+    receiver: Receiver, stub: StubLLM
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", WORKER, "--endpoint", receiver.endpoint, "--project", "lesson"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(f"nonsense\n[1]\n{json.dumps(MESSAGE)}\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline()) == {"ready": True}
+        assert "eight" in json.loads(process.stdout.readline())["answer"]
+        _, complaints = process.communicate(timeout=60)
+    assert complaints.count("ignored") == 2
+    assert process.returncode == 0
 
 
 def test_starting_again_stops_the_earlier_one(receiver: Receiver, stub: StubLLM) -> None:

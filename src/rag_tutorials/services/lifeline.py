@@ -26,11 +26,12 @@ class Lifeline:
     without an answer for instance, has `GRACE_S` seconds before the process ends regardless.
 
     An interrupt of a notebook's kernel reaches its child processes too; it is not meant for them,
-    so SIGINT is ignored from here on.
+    so SIGINT is ignored from here on, unless stdin is a terminal.
     """
 
     def __init__(self) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if not os.isatty(0):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         threading.Thread(target=self._read, name="lifeline", daemon=True).start()
 
@@ -45,11 +46,21 @@ class Lifeline:
             while received := stdin.read(65_536):
                 *lines, rest = (rest + received).split(b"\n")
                 for line in lines:
-                    self._messages.put(json.loads(line))
+                    self._take(line)
         deadline = threading.Timer(GRACE_S, os._exit, (1,))
         deadline.daemon = True
         deadline.start()
         self._messages.put(None)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        if isinstance(message, dict):
+            self._messages.put(message)
+        else:  # whoever sent it, this thread must live on to see the end of stdin
+            print("A line that is no JSON object was ignored.", file=sys.stderr)
 
 
 def send(message: Message) -> None:
