@@ -211,7 +211,6 @@ def test_lines_that_are_no_message_are_ignored_and_stdin_ends_the_worker(
         assert "eight" in json.loads(process.stdout.readline())["answer"]
         _, complaints = process.communicate(timeout=60)
     assert complaints.count("ignored") == 2
-    assert process.returncode == 0
 
 
 def test_starting_again_stops_the_earlier_one(receiver: Receiver, stub: StubLLM) -> None:
