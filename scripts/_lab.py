@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,14 @@ def lab_environment(course: Course) -> dict[str, str]:
     return env | {name: str(place) for name, place in places.items()}
 
 
+def _warm_kernels(course: Course) -> None:
+    """Have this JupyterLab's kernels begin to import Phoenix as they start."""
+    startup = course.state / "lab" / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True, exist_ok=True)
+    for file in (course.root / "scripts" / "lab" / "ipython").glob("*.py"):
+        shutil.copyfile(file, startup / file.name)
+
+
 def open_lab(course: Course, port: int, *, browser: bool) -> int:
     """Run JupyterLab until Ctrl-C, then stop it and its kernels.
 
@@ -49,6 +58,7 @@ def open_lab(course: Course, port: int, *, browser: bool) -> int:
     """
     own = course.state / "lab"
     own.mkdir(parents=True, exist_ok=True)
+    _warm_kernels(course)
     token = secrets.token_hex(16)
     command: list[str | Path] = [course.python, "-m", "jupyterlab", "--log-level=ERROR"]
     command += [f"--ServerApp.root_dir={course.root}", f"--ServerApp.port={port}"]

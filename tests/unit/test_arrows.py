@@ -20,6 +20,7 @@ APPLICATION = {
 }
 MAY_KNOW = {
     **dict.fromkeys(APPLICATION, APPLICATION),
+    "launcher": set(),  # JupyterLab imports it at every start
     "tracing": {"tracing", "schema"},
     "stub_llm": {"stub_llm"},
     "services": APPLICATION | {"tracing", "services"},

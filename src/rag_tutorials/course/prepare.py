@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag_tutorials.course import checks, exercises, links, server, solutions
+from rag_tutorials.course import background, checks, exercises, links, server, solutions
 from rag_tutorials.course.errors import CourseError
 from rag_tutorials.course.llm import LLMChoice, choose_llm, shared_stub
 from rag_tutorials.course.manifest import load_lessons
@@ -107,6 +107,7 @@ def prepare(name: str) -> Course:
     Raises:
         CourseError: with the cause and the remedy in one sentence.
     """
+    background.join()
     root = course_root()
     _check_name(name)
     if _current and _current[0].project == name:

@@ -20,11 +20,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from rag_tutorials.course import running
 from rag_tutorials.course.errors import CourseError, sentence_of
 from rag_tutorials.course.links import root_path
 from rag_tutorials.course.places import HOST
 
 TESTED_PHOENIX = "20.26"
+WORKING_DIR = "PHOENIX_WORKING_DIR"
 _COPIES = 20
 _QUIET = {
     # Nothing of ours leaves this machine, and nothing waits for a network that is not there.
@@ -116,13 +118,18 @@ class Storage:
 def set_environment(port: int, storage: Path) -> list[str]:
     """Set what Phoenix reads at import and at launch; return the variables taken out of its way."""
     removed = [name for name in _MISLEADING if os.environ.pop(name, None) is not None]
-    os.environ.update(_QUIET)
-    os.environ["PHOENIX_WORKING_DIR"] = str(storage)
+    keep_quiet()
+    os.environ[WORKING_DIR] = str(storage)
     _use_port(port)
+    return removed
+
+
+def keep_quiet() -> None:
+    """Keep Phoenix on this machine and off the page; before its import."""
+    os.environ.update(_QUIET)
     for message in _NOISE:
         warnings.filterwarnings("ignore", message=message)
     logging.getLogger("phoenix.server.app").setLevel(logging.ERROR)
-    return removed
 
 
 def _use_port(port: int) -> None:
@@ -133,7 +140,7 @@ def _use_port(port: int) -> None:
 
 
 @contextlib.contextmanager
-def _fast_imports() -> Iterator[None]:
+def fast_imports() -> Iterator[None]:
     """Import a very large package in about half the time.
 
     The garbage collector would walk millions of new objects again and again, and
@@ -161,7 +168,7 @@ def import_phoenix() -> str:
         CourseError: Phoenix is missing or does not import.
     """
     try:
-        with _fast_imports():
+        with fast_imports():
             import phoenix
             import phoenix.otel
             import phoenix.server.app
@@ -233,6 +240,7 @@ def _never_none(launch: Callable[..., Any], active: Callable[[], Any]) -> Callab
                 cause = sentence_of(error)
                 continue
             if session is not None:
+                running.note(int(os.environ["PHOENIX_PORT"]))
                 return session
             lines = [line.strip() for line in said.getvalue().splitlines() if "rror" in line]
             cause = lines[-1] if lines else cause

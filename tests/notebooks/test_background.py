@@ -1,0 +1,112 @@
+"""The import of Phoenix that the course's JupyterLab begins in its kernels as they start."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from .conftest import OPENING, Kernel
+
+ROOT = Path(__file__).parents[2]
+Start = Callable[[Mapping[str, str]], Kernel]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The course's JupyterLab gives its kernels this start-up folder; the home folder is empty."""
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    shutil.copytree(ROOT / "scripts" / "lab" / "ipython", startup)
+    return {
+        "COURSE_STATE_DIR": str(tmp_path / "state"),
+        "HOME": str(tmp_path / "home"),
+        "IPYTHONDIR": str(tmp_path / "ipython"),
+    }
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, environment: dict[str, str]) -> Path:
+    """A package ``phoenix`` that imports until the returned file exists, and then fails."""
+    package = tmp_path / "broken" / "phoenix"
+    package.mkdir(parents=True)
+    go_on = tmp_path / "go-on"
+    (package / "__init__.py").write_text(
+        f"import pathlib, time\n"
+        f"while not pathlib.Path({str(go_on)!r}).exists():\n"
+        f"    time.sleep(0.02)\n"
+        f"print('half-way')\n"
+        f"raise RuntimeError('a broken package')\n"
+    )
+    environment["PYTHONPATH"] = str(package.parent)
+    return go_on
+
+
+def importing(kernel: Kernel) -> bool:
+    names = kernel.ask("[t.name for t in __import__('threading').enumerate()]")
+    return "import-phoenix" in names
+
+
+def wait_until_imported(kernel: Kernel) -> None:
+    deadline = time.monotonic() + 120
+    while importing(kernel):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_kernel_imports_phoenix_by_itself_and_says_nothing(
+    start_kernel: Start, environment: dict[str, str], tmp_path: Path
+) -> None:
+    kernel = start_kernel(environment)
+    wait_until_imported(kernel)
+    assert kernel.ask("'phoenix.server.app' in __import__('sys').modules")
+    assert kernel.ask("[n for n in globals() if 'begin' in n]") == []
+    assert kernel.ask("__import__('gc').isenabled()")
+    outputs = kernel.open_course("00_start_here")
+    assert [output.error + output.stderr for output in outputs] == ["", ""]
+    assert "00_start_here is ready" in outputs[0].stdout
+    assert not (tmp_path / "home" / ".phoenix").exists()
+    assert kernel.ask("str(course.traces_folder)") == str(
+        tmp_path / "state" / "phoenix" / "00_start_here"
+    )
+    assert (tmp_path / "state" / "phoenix" / "00_start_here" / "phoenix.db").exists()
+
+
+def test_an_import_that_fails_is_silent_and_told_by_the_opening(
+    start_kernel: Start, environment: dict[str, str], stand_in: Path
+) -> None:
+    stand_in.touch()
+    kernel = start_kernel(environment)
+    wait_until_imported(kernel)
+    output = kernel.run(OPENING[0].format(name="00_start_here"))
+    assert "Phoenix cannot be imported (RuntimeError: a broken package)" in output.error
+    assert output.stdout.count("half-way") == 1  # the opening's own try
+
+
+def test_an_interrupt_of_the_waiting_opening_does_no_harm(
+    start_kernel: Start, environment: dict[str, str], stand_in: Path
+) -> None:
+    kernel = start_kernel(environment)
+    assert importing(kernel)
+    waiting = kernel.send(OPENING[0].format(name="00_start_here"))
+    while kernel.client.get_iopub_msg(timeout=60)["msg_type"] != "execute_input":
+        pass
+    kernel.manager.interrupt_kernel()
+    assert "KeyboardInterrupt" in kernel.wait(waiting).error
+    assert importing(kernel)
+    stand_in.touch()
+    output = kernel.run(OPENING[0].format(name="00_start_here"))
+    assert "Phoenix cannot be imported (RuntimeError: a broken package)" in output.error
+
+
+def test_a_kernel_that_still_imports_can_be_shut_down(
+    environment: dict[str, str], stand_in: Path
+) -> None:
+    kernel = Kernel(environment)
+    assert importing(kernel)
+    kernel.client.stop_channels()
+    kernel.manager.shutdown_kernel()
+    assert not kernel.manager.is_alive()
+    assert kernel.manager.provisioner is None or not kernel.manager.provisioner.has_process
