@@ -33,6 +33,8 @@ from rag_tutorials.course.verdict import NOT_STARTED, NOT_YET, PASSED, UNABLE, V
 
 __all__ = ["Exercise", "ExpectedSpan", "Found", "Rule", "Verdict", "judge", "span"]
 
+READING_ERROR = 0.01  # a fraction read off a screen is rounded, or cut, to two digits
+
 _failures: Counter[str] = Counter()
 
 
@@ -364,4 +366,6 @@ def _equal(answer: Any, truth: Any) -> bool:
         return len(answer) == len(truth) and all(map(_equal, answer, truth))
     if isinstance(truth, str) and isinstance(answer, str):
         return answer.strip() == truth
+    if isinstance(truth, float) and isinstance(answer, (int, float)):
+        return abs(answer - truth) < READING_ERROR
     return bool(answer == truth)

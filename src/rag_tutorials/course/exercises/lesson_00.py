@@ -19,13 +19,13 @@ EXERCISES = (
         title="Read the first document off a trace",
         facts={
             "chunk": lambda found: _first(found, "id"),
-            "score": lambda found: round(float(str(_first(found, "score"))), 2),
+            "score": lambda found: _first(found, "score"),
         },
         hints=(
             "Open the span `retrieval` of the trace `complaint`; the best document comes first.",
             "In the tab Attributes, look for the keys that begin with `retrieval.documents.0`.",
             f"The values of `{FIRST_DOCUMENT}.id` and of `{FIRST_DOCUMENT}.score`, the latter "
-            "rounded to two digits.",
+            "with two digits.",
         ),
     ),
 )
