@@ -23,7 +23,7 @@ LAB_PORT = 8888
 DISK_TO_RUN = 5 * 10**8
 MEMORY_NEEDED = 2 * 10**9
 PROBE_TIMEOUT_S = 180
-USUAL = "some ten seconds on a quiet machine"
+USUAL = "well under a minute on a quiet machine"
 
 
 @dataclass(frozen=True)
