@@ -24,7 +24,7 @@ MAY_KNOW = {
     "tracing": {"tracing", "schema"},
     "stub_llm": {"stub_llm"},
     "services": APPLICATION | {"tracing", "services"},
-    "course": APPLICATION | {"tracing", "stub_llm", "course"},
+    "course": APPLICATION | {"tracing", "stub_llm", "services", "course"},
 }
 TRACING_LIBRARIES = {"opentelemetry", "openinference", "phoenix"}
 FORBIDDEN_LIBRARIES = {
