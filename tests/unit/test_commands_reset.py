@@ -29,7 +29,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / "exports").mkdir(parents=True)
         (folder / "exports" / "kept.csv").write_text("x")
         (folder / "phoenix.db").write_bytes(bytes(1_000_000))
-    (tmp_path / "phoenix" / "empty-1.db").write_text("a template")
+    (tmp_path / "phoenix" / "notes.txt").write_text("not a folder of traces")
     (tmp_path / "lab").mkdir()
     for one in ("00.1", "01.1", "01.2"):
         progress.remember(one)
@@ -55,7 +55,7 @@ def test_all_is_cleared_but_what_is_neither_traces_nor_progress(state: Path) -> 
     assert reset.main(["--yes"]) == 0
     assert traces(state) == set()
     assert progress.passed() == {}
-    assert (state / "phoenix" / "empty-1.db").exists()
+    assert (state / "phoenix" / "notes.txt").exists()
     assert (state / "lab").is_dir()
     assert reset.main(["--yes"]) == 0  # nothing to clear is no failure
 

@@ -104,8 +104,8 @@ def test_another_phoenix_than_the_tested_one_is_one_sentence(
         assert re.search(rf"{version} is {remark} .* `python scripts/course.py lab`", said)
 
 
-def test_a_launch_that_returns_none_or_raises_is_an_error_with_a_remedy() -> None:
-    os.environ["PHOENIX_PORT"] = str(server.free_port())
+def test_a_launch_that_returns_none_or_raises_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    server.set_environment(server.free_port(), tmp_path)
 
     def silent() -> None:
         return None
@@ -119,8 +119,8 @@ def test_a_launch_that_returns_none_or_raises_is_an_error_with_a_remedy() -> Non
             guarded()
 
 
-def test_a_launch_that_was_only_slow_succeeds_the_second_time() -> None:
-    os.environ["PHOENIX_PORT"] = str(server.free_port())
+def test_a_launch_that_was_only_slow_succeeds_the_second_time(tmp_path: Path) -> None:
+    server.set_environment(server.free_port(), tmp_path)
     session, calls = object(), []
 
     def launch() -> Any:
@@ -147,3 +147,9 @@ def test_register_again_returns_the_provider_and_follows_the_endpoint() -> None:
     assert not added
     other = once(project_name="a", endpoint="http://127.0.0.1:1/v1/traces", batch=True)
     assert other is not first
+
+
+def test_a_launch_before_prepare_says_what_to_run_first() -> None:
+    os.environ.pop("PHOENIX_WORKING_DIR", None)
+    with pytest.raises(CourseError, match=r"run the cell with prepare\(\) above first"):
+        server._never_none(lambda: object(), lambda: None)()

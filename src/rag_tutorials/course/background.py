@@ -23,9 +23,7 @@ def import_phoenix() -> None:
     """Import Phoenix in the calling thread, whose name is ``THREAD_NAME``; failures are silent."""
     with contextlib.suppress(Exception), _working_folder():
         server.keep_quiet()
-        with server.fast_imports():
-            import phoenix.otel
-            import phoenix.server.app  # noqa: F401
+        server.import_phoenix()
 
 
 def join(patience: float = PATIENCE_S) -> None:

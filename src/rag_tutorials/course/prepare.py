@@ -144,7 +144,6 @@ def _open_phoenix(name: str) -> server.Storage:
     port = server.free_port(preferred)
     removed = server.set_environment(port, storage.path)
     version = server.import_phoenix()
-    storage.start_from(state / "phoenix" / f"empty-{version}.db")
     for variable in removed:
         print(f"{variable} is set and ignored here: this course's traces stay on this machine.")
     if remark := server.version_remark(version):

@@ -9,7 +9,6 @@ import io
 import logging
 import os
 import re
-import shutil
 import socket
 import sys
 import warnings
@@ -108,11 +107,6 @@ class Storage:
             f"{_COPIES} kernels already run {name}; shut some down (menu Kernel, "
             "Shut Down All Kernels) and run this cell again."
         )
-
-    def start_from(self, template: Path) -> None:
-        """Copy an empty, migrated database here, unless there are traces already."""
-        if template.is_file() and not (self.path / "phoenix.db").exists():
-            shutil.copyfile(template, self.path / "phoenix.db")
 
 
 def set_environment(port: int, storage: Path) -> list[str]:
@@ -228,6 +222,10 @@ def _never_none(launch: Callable[..., Any], active: Callable[[], Any]) -> Callab
 
     @functools.wraps(launch)
     def launch_app(*args: Any, **kwargs: Any) -> Any:
+        if WORKING_DIR not in os.environ:
+            raise CourseError(
+                "Phoenix has no port and no folder yet; run the cell with prepare() above first."
+            )
         said = io.StringIO()
         cause = "it gave no reason"
         for _attempt in range(2):
