@@ -153,3 +153,17 @@ def test_a_launch_before_prepare_says_what_to_run_first() -> None:
     os.environ.pop("PHOENIX_WORKING_DIR", None)
     with pytest.raises(CourseError, match=r"run the cell with prepare\(\) above first"):
         server._never_none(lambda: object(), lambda: None)()
+
+
+def test_a_port_taken_after_prepare_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        announced = other.getsockname()[1]
+        server.set_environment(announced, tmp_path)
+        server._never_none(lambda: object(), lambda: None)()
+    assert os.environ["PHOENIX_PORT"] != str(announced)
+    said = capsys.readouterr().out
+    assert said.startswith(f"Port {announced} was taken meanwhile; Phoenix is at http://localhost:")

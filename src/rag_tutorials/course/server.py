@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from rag_tutorials.course import running
 from rag_tutorials.course.errors import CourseError, sentence_of
-from rag_tutorials.course.links import root_path
+from rag_tutorials.course.links import browser_url, root_path
 from rag_tutorials.course.places import HOST
 
 TESTED_PHOENIX = "20.26"
@@ -228,9 +228,10 @@ def _never_none(launch: Callable[..., Any], active: Callable[[], Any]) -> Callab
             )
         said = io.StringIO()
         cause = "it gave no reason"
+        announced = int(os.environ["PHOENIX_PORT"])
         for _attempt in range(2):
             if active() is None:
-                _use_port(free_port(int(os.environ["PHOENIX_PORT"])))
+                _use_port(free_port(announced))
             try:
                 with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
                     session = launch(*args, **kwargs)
@@ -238,7 +239,12 @@ def _never_none(launch: Callable[..., Any], active: Callable[[], Any]) -> Callab
                 cause = sentence_of(error)
                 continue
             if session is not None:
-                running.note(int(os.environ["PHOENIX_PORT"]))
+                port = int(os.environ["PHOENIX_PORT"])
+                running.note(port)
+                if port != announced:
+                    print(
+                        f"Port {announced} was taken meanwhile; Phoenix is at {browser_url(port)}"
+                    )
                 return session
             lines = [line.strip() for line in said.getvalue().splitlines() if "rror" in line]
             cause = lines[-1] if lines else cause
