@@ -41,12 +41,15 @@ def lab_environment(course: Course) -> dict[str, str]:
     return env | {name: str(place) for name, place in places.items()}
 
 
-def _warm_kernels(course: Course) -> None:
-    """Have this JupyterLab's kernels begin to import Phoenix as they start."""
-    startup = course.state / "lab" / "ipython" / "profile_default" / "startup"
-    startup.mkdir(parents=True, exist_ok=True)
-    for file in (course.root / "scripts" / "lab" / "ipython").glob("*.py"):
-        shutil.copyfile(file, startup / file.name)
+def _bring_along(course: Course) -> None:
+    """Put in place what JupyterLab and IPython read from folders that they also write to."""
+    source, own = course.root / "scripts" / "lab", course.state / "lab"
+    for file, folder in (
+        (source / "ipython" / "00_import_phoenix.py", own / "ipython/profile_default/startup"),
+        (source / "custom.css", own / "config" / "custom"),
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, folder / file.name)
 
 
 def open_lab(course: Course, port: int, *, browser: bool) -> int:
@@ -58,7 +61,7 @@ def open_lab(course: Course, port: int, *, browser: bool) -> int:
     """
     own = course.state / "lab"
     own.mkdir(parents=True, exist_ok=True)
-    _warm_kernels(course)
+    _bring_along(course)
     token = secrets.token_hex(16)
     command: list[str | Path] = [course.python, "-m", "jupyterlab", "--log-level=ERROR"]
     command += [f"--ServerApp.root_dir={course.root}", f"--ServerApp.port={port}"]

@@ -25,6 +25,8 @@ _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Phoenix</title>
 <style>
 :root {{ color-scheme: light dark; }}
+body {{ background: light-dark(#fff, #111); color: light-dark(#111, #eee); }}
+a {{ color: light-dark(#0b57d0, #9ec1ff); }}
 body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 40em; margin: 3em auto; padding: 0 1em; }}
 </style></head>
 <body><main><h1>Phoenix</h1>

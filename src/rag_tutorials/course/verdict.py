@@ -52,7 +52,8 @@ class Verdict:
         colour = {PASSED: "#2e7d32", UNABLE: "#8888"}.get(self.state, "#b26a00")
         parts = [f"<b>{html.escape(self.headline)}</b>"]
         if self.passed:
-            return _box(colour, f"{parts[0]} {self.link._repr_html_() if self.link else ''}")
+            link = f"<div>{self.link._repr_html_()}</div>" if self.link else ""
+            return _box(colour, parts[0] + link)
         if self.sentence:
             parts.append(f'<div style="margin:4px 0">{_prose(self.sentence)}</div>')
         if self.expected or self.found:
@@ -82,7 +83,8 @@ def _prose(text: str) -> str:
 
 def _pre(text: str) -> str:
     style = "margin:0;padding:2px 8px;white-space:pre;overflow-x:auto;background:#80808014"
-    return f'<pre style="{style}">{html.escape(text)}</pre>'
+    # The keyboard scrolls what it can focus.
+    return f'<pre tabindex="0" style="{style}">{html.escape(text)}</pre>'
 
 
 def _box(colour: str, inside: str) -> str:

@@ -1,0 +1,281 @@
+"""JupyterLab as the course opens it, in a real Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "notebooks" / "images"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+HOME = (
+    "http://localhost:",
+    "http://127.0.0.1:",
+    "ws://localhost:",
+    "file:",
+    "data:",
+    "blob:",
+    "about:",
+)
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+TIMEOUT_MS = 120_000
+# `course.py lab` but for the set-up: it runs in the environment of these tests.
+COMMAND = """
+import sys
+from pathlib import Path
+import _cli
+from _setup import Course
+Course.python = Path(sys.executable)
+Course.ensure = lambda self, kind: None
+Course.__init__.__defaults__ = (Path(sys.argv[1]),)
+sys.exit(_cli.main(["lab", "--no-browser", "--port", "0"]))
+"""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--save-screenshots", action="store_true", help="renew the pictures in notebooks/images"
+    )
+
+
+@dataclass
+class Lab:
+    """A running course. ``url`` has no slash at its end."""
+
+    process: psutil.Popen
+    url: str
+    token: str
+    root: Path
+
+    def ask(self, path: str, method: str = "GET") -> Any:
+        """Send a request to JupyterLab's server and return its JSON."""
+        request = urllib.request.Request(f"{self.url}/{path}", method=method)
+        request.add_header("Authorization", f"token {self.token}")
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=60) as response:
+            return json.load(response)
+
+    def runs(self, notebook: str) -> bool:
+        """Say whether a notebook has a kernel."""
+        return any(notebook in session["path"] for session in self.ask("api/sessions"))
+
+    def stop(self) -> None:
+        """Stop it as a person does, and everything that it started."""
+        self.process.terminate()
+        self.process.communicate(timeout=60)
+
+
+class Notebook:
+    """A notebook in a browser's tab."""
+
+    def __init__(self, page: Page, lab: Lab, name: str) -> None:
+        self.page, self.lab, self.name = page, lab, name
+        self.file = lab.root / "notebooks" / f"{name}.ipynb"
+        address = f"{lab.url}/lab/tree/notebooks/{name}.ipynb?token={lab.token}&reset"
+        page.goto(address, timeout=TIMEOUT_MS)
+        self.wait_until_idle()
+
+    def wait_until_idle(self) -> None:
+        """Wait for the kernel: what is run before it is there is lost."""
+        self.page.get_by_text(re.compile(r"\(ipykernel\) \| Idle")).wait_for(timeout=TIMEOUT_MS)
+
+    def menu(self, name: str, command: str) -> None:
+        self.page.get_by_role("menuitem", name=name, exact=True).click()
+        self.page.locator(f'.lm-Menu-item[data-command="{command}"]').click()
+
+    def wait_until_run(self) -> None:
+        """Wait until the last cell has its number, or a cell has failed."""
+        number = len(self.code_cells())
+        self.page.wait_for_function(
+            """number => {
+                const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
+                return prompts.at(-1).textContent === `[${number}]:` || document.querySelector(
+                    '.jp-RenderedText[data-mime-type="application/vnd.jupyter.error"]')
+            }""",
+            arg=number,
+            timeout=3 * TIMEOUT_MS,
+        )
+
+    def run_all(self) -> None:
+        self.menu("Run", "runmenu:run-all")
+        self.wait_until_run()
+
+    def run_first(self, count: int) -> None:
+        """Run the first ``count`` code cells with Shift+Enter, as a student does."""
+        cells = self.page.locator(".jp-Notebook .jp-CodeCell")
+        for number in range(count):
+            cells.nth(number).locator(".cm-content").click()
+            self.page.keyboard.press("Shift+Enter")
+        self.page.locator(".jp-InputPrompt").get_by_text(f"[{count}]:").wait_for(timeout=TIMEOUT_MS)
+
+    def code_cells(self) -> list[dict[str, Any]]:
+        """Return the code cells as they are on disk."""
+        cells = json.loads(self.file.read_text(encoding="utf-8"))["cells"]
+        return [cell for cell in cells if cell["cell_type"] == "code"]
+
+    def save(self) -> list[dict[str, Any]]:
+        """Save, and return the code cells."""
+        with self.page.expect_response(
+            lambda answer: answer.request.method == "PUT" and self.file.name in answer.url
+        ):
+            self.menu("File", "docmanager:save")
+        return self.code_cells()
+
+    def cell(self, source: str) -> Locator:
+        """Return the code cell whose source contains ``source``."""
+        return self.page.locator(".jp-Notebook .jp-CodeCell").filter(
+            has=self.page.locator(".cm-content", has_text=source)
+        )
+
+    def rewrite(self, cell: Locator, source: str) -> None:
+        """Replace a cell's source as a student does, and run it."""
+        cell.locator(".cm-content").click()
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.insert_text(source)
+        self.page.keyboard.press("Shift+Enter")
+
+    @property
+    def port(self) -> int:
+        """The port of this notebook's Phoenix, from what its first cell printed."""
+        said = self.page.locator(".jp-OutputArea").first.text_content() or ""
+        found = re.search(r"Phoenix will be at http://localhost:(\d+)", said)
+        assert found, said
+        return int(found[1])
+
+    def close(self) -> None:
+        """Close the notebook's tab."""
+        self.menu("File", "application:close")
+
+
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60) -> None:
+    """Ask until it is so."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.05)
+
+
+def copy_of_the_course(folder: Path) -> Path:
+    """Make a course whose notebooks may be run and saved."""
+    for name in ("notebooks", "data"):
+        shutil.copytree(ROOT / name, folder / name)
+    (folder / "scripts").symlink_to(ROOT / "scripts", target_is_directory=True)
+    return folder
+
+
+def student_environment(root: Path) -> dict[str, str]:
+    """Return the tests' environment as a student has it: no proofs, the course's own state."""
+    env = os.environ | {"COURSE_STATE_DIR": str(root / ".course")}
+    env.pop("COURSE_PROVE_EXERCISES", None)
+    return env
+
+
+def start_lab(folder: Path) -> Lab:
+    """Start a course in ``folder`` and wait until it says where it is."""
+    root = copy_of_the_course(folder)
+    process = psutil.Popen(
+        [sys.executable, "-c", COMMAND, str(root)],
+        env=student_environment(root) | {"PYTHONPATH": str(ROOT / "scripts")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    told = ""
+    for line in process.stdout:
+        told += line
+        if line.startswith("Ctrl-C"):
+            break
+    found = re.search(r"(http://localhost:\d+)/.*token=(\w+)", told)
+    if found is None:
+        process.kill()
+        pytest.fail(f"JupyterLab did not open: {told}")
+    return Lab(process, found[1], found[2], root)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Lab]:
+    """A course for the module's tests. It needs a browser, so none is started without one."""
+    course = start_lab(tmp_path_factory.mktemp("course"))
+    yield course
+    course.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser; without one the test is skipped."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("No Chromium: install it (Debian: apt install chromium) for the browser tests.")
+    # Stopped with the module: while it runs, its event loop occupies this thread.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser_window(chromium: Browser) -> Iterator[BrowserContext]:
+    """A window whose pages may talk to this machine only."""
+    strayed: list[str] = []
+    window = chromium.new_context(viewport={"width": 1280, "height": 900})
+    window.set_default_timeout(30_000)
+
+    def watch(request: Request) -> None:
+        if not request.url.startswith(HOME):
+            strayed.append(request.url)
+
+    window.on("request", watch)
+    yield window
+    window.close()
+    assert strayed == []
+
+
+@pytest.fixture
+def picture(request: pytest.FixtureRequest) -> Callable[[str, Page | Locator], None]:
+    """Save a picture for the lessons when ``--save-screenshots`` asks for it."""
+    wanted = request.config.getoption("--save-screenshots", default=False)
+
+    def save(name: str, what: Page | Locator) -> None:
+        if wanted:
+            PICTURES.mkdir(exist_ok=True)
+            what.screenshot(path=PICTURES / f"{name}.png", animations="disabled", caret="hide")
+
+    return save
+
+
+def tree_in_phoenix(page: Page) -> list[str]:
+    """Return ``kind name`` of each span in the tree that Phoenix shows, from the top."""
+    tree = page.locator("#trace-tree")
+    tree.get_by_role("list").get_by_role("button").first.wait_for(timeout=TIMEOUT_MS)
+    spans = tree.get_by_role("list").first.aria_snapshot()
+    return re.findall(r'button "([^"]+)"', spans)
+
+
+def free(port: int) -> bool:
+    """Say whether nothing listens on a loopback port."""
+    return all(
+        connection.laddr.port != port
+        for connection in psutil.net_connections(kind="tcp")
+        if connection.status == psutil.CONN_LISTEN
+    )

@@ -1,0 +1,178 @@
+"""Each lesson in JupyterLab: Run All, what stands below the cells, and what Phoenix shows of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from rag_tutorials.course.manifest import Lesson, load_lessons
+
+from .conftest import ROOT, Lab, Notebook, free, tree_in_phoenix, wait_for
+
+pytestmark = pytest.mark.xdist_group("browser-lessons")
+LESSONS = load_lessons(ROOT / "notebooks" / "course.toml")
+# What a lesson shows on purpose on stderr, and why.
+MEANT = {
+    "01_manual_spans": {
+        r"Setting attribute on ended span": "the mistake 'set after the end'",
+        r"Invalid type .* for attribute": "the table of values that are dropped",
+    },
+    "04_auto_instrumentation": {
+        r"Attempting to instrument while already instrumented": "the section on the right order",
+    },
+}
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+def test_a_lesson_runs_whole_and_phoenix_shows_its_traces(
+    lesson: Lesson,
+    lab: Lab,
+    browser_window: BrowserContext,
+    picture: Callable[[str, Page | Locator], None],
+) -> None:
+    notebook = Notebook(browser_window.new_page(), lab, lesson.name)
+    assert lab.runs(lesson.name)
+    if lesson.name == "00_start_here":
+        picture("lab", notebook.page)
+    notebook.run_all()
+    every_cell_ran_in_peace(notebook)
+    solutions_are_folded(notebook)
+    frames_show_phoenix(notebook)
+    the_first_link_opens_what_the_notebook_drew(notebook, browser_window)
+    if more := MORE.get(lesson.name):
+        more(notebook, browser_window, picture)
+    port = notebook.port
+    notebook.save()
+    notebook.close()
+    wait_for(lambda: not lab.runs(lesson.name), "the kernel to end with its tab")
+    wait_for(lambda: free(port), "the port to be free")
+
+
+def every_cell_ran_in_peace(notebook: Notebook) -> None:
+    cells = notebook.save()
+    failed = [output for cell in cells for output in cell["outputs"] if "ename" in output]
+    assert not failed, failed[0]["traceback"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    meant = "|".join(MEANT.get(notebook.name, {})) or "$^"
+    for cell in cells:
+        for output in cell["outputs"]:
+            if output.get("name") == "stderr":
+                for line in "".join(output["text"]).splitlines():
+                    assert re.search(meant, line), f"{line!r} below {cell['id']}"
+
+
+def solutions_are_folded(notebook: Notebook) -> None:
+    solutions = [
+        cell for cell in notebook.code_cells() if "solution" in cell["metadata"].get("tags", ())
+    ]
+    assert solutions
+    folded = notebook.page.locator(
+        ".jp-CodeCell .jp-InputPlaceholder, .jp-CodeCell .jp-Placeholder"
+    )
+    expect(folded).to_have_count(len(solutions))
+
+
+def frames_show_phoenix(notebook: Notebook) -> None:
+    for frame in notebook.page.locator(".jp-OutputArea iframe").all():
+        frame.scroll_into_view_if_needed()
+        inside = frame.content_frame
+        if "/traces/" in (frame.get_attribute("src") or ""):
+            expect(inside.locator("#trace-tree button").first).to_be_attached(timeout=60_000)
+        else:
+            expect(inside.get_by_role("table").first).to_be_visible(timeout=60_000)
+
+
+def the_first_link_opens_what_the_notebook_drew(notebook: Notebook, window: BrowserContext) -> None:
+    link = notebook.page.locator(".jp-OutputArea-output a", has_text="open in Phoenix").first
+    drawn = link.locator("xpath=ancestor::div[2]").evaluate(
+        """trace => [...trace.querySelectorAll('b')].map(name =>
+            `${name.previousElementSibling.textContent.toLowerCase()} ${name.textContent}`)"""
+    )
+    assert drawn
+    phoenix = follow(link, window)
+    shown = [name.removesuffix(" ERROR") for name in tree_in_phoenix(phoenix)]
+    assert sorted(shown) == sorted(drawn)
+    phoenix.close()
+
+
+def follow(link: Locator, window: BrowserContext) -> Page:
+    """Click a link and return the tab that it opens."""
+    with window.expect_page() as opened:
+        link.click()
+    return opened.value
+
+
+def link_of(notebook: Notebook, source: str) -> Locator:
+    """Return the link below the cell with this source."""
+    cell = notebook.cell(source)
+    cell.scroll_into_view_if_needed()
+    return cell.locator(".jp-OutputArea-output a", has_text="Phoenix").first
+
+
+def start_here(
+    notebook: Notebook, window: BrowserContext, picture: Callable[[str, Page | Locator], None]
+) -> None:
+    """The tour, and an exercise that is wrong first and then right."""
+    phoenix = follow(link_of(notebook, "course.view(root)"), window)
+    assert tree_in_phoenix(phoenix) == [
+        "unknown my-first-trace",
+        "chain rag-pipeline",
+        "retriever retrieval",
+        "llm generation",
+    ]
+    phoenix.get_by_role("button", name="retriever retrieval").click()
+    details = phoenix.get_by_test_id("span-details")
+    expect(
+        details.get_by_text(re.compile(r"document international-work-\d+")).first
+    ).to_be_visible()
+    expect(details.get_by_text(re.compile(r"^score 0\.\d+$"))).to_have_count(3)
+    expect(details.get_by_role("tab", name="Events")).to_contain_text("0")
+    picture("phoenix-trace", phoenix)
+    phoenix.goto(phoenix.url.partition("/traces/")[0] + "/traces")
+    expect(phoenix.get_by_role("link", name="my-first-trace")).to_be_visible(timeout=60_000)
+    expect(phoenix.get_by_text("Trace latency", exact=True)).to_be_visible()
+    picture("phoenix-project", phoenix)
+    phoenix.close()
+
+    drawn = notebook.cell("complaint = ").locator(".jp-OutputArea-output").last
+    drawn.locator("summary", has_text="retrieval").first.click()
+    expect(drawn.get_by_text("document 0, ")).to_be_visible()
+    picture("trace-in-notebook", drawn)
+    drawn.locator("summary", has_text="retrieval").first.click()
+
+    verdict = notebook.cell('course.check("00.1"').first.locator(".jp-OutputArea").last
+    notebook.rewrite(
+        notebook.cell('first_ranked = {"chunk": ...'),
+        'first_ranked = {"chunk": "parental-leave-00", "score": 0.5}',
+    )
+    notebook.page.keyboard.press("Shift+Enter")
+    expect(verdict).to_contain_text("not yet")
+    picture("check-not-yet", verdict)
+    [answer] = [c for c in notebook.code_cells() if c["id"] == "solution-00-1"]
+    source = "".join(answer["source"]).partition("\n")[2].rpartition("\n")[0]
+    notebook.rewrite(notebook.cell('first_ranked = {"chunk": "parental'), source)
+    notebook.page.keyboard.press("Shift+Enter")
+    expect(verdict).to_contain_text("passed")
+    picture("check-passed", verdict)
+
+
+def events_and_errors(
+    notebook: Notebook, window: BrowserContext, picture: Callable[[str, Page | Locator], None]
+) -> None:
+    """The error has its event."""
+    phoenix = follow(link_of(notebook, "course.show(final, expect=2)"), window)
+    assert tree_in_phoenix(phoenix) == ["unknown final-failure ERROR", "llm generation ERROR"]
+    phoenix.get_by_role("button", name="llm generation ERROR").click()
+    details = phoenix.get_by_test_id("span-details")
+    events = details.get_by_role("tab", name="Events")
+    expect(events).to_contain_text("1")
+    events.click()
+    expect(details.get_by_text("exception").first).to_be_visible()
+    picture("phoenix-error", phoenix)
+    phoenix.close()
+
+
+MORE = {"00_start_here": start_here, "02_events_and_errors": events_and_errors}
