@@ -9,6 +9,7 @@ import pytest
 
 from rag_tutorials.course import checks, exercises
 from rag_tutorials.course.errors import CourseError
+from rag_tutorials.course.expected import Rule
 from rag_tutorials.course.manifest import load_lessons
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +24,8 @@ def test_a_lessons_definitions(lesson: str) -> None:
     for one in some:
         assert exercises.find(one.id) is one
         assert len(set(one.hints)) == 3, f"{one.id} needs three different hints"
-        assert one.expect or one.facts or one.also, f"{one.id} looks at nothing"
+        asks = isinstance(one.returns, Rule)  # of another backend, say, than this Phoenix
+        assert one.expect or one.facts or one.also or asks, f"{one.id} looks at nothing"
         assert one.run or not (one.raises or one.returns), f"{one.id} runs nothing"
 
 
