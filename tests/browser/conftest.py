@@ -105,15 +105,13 @@ class Notebook:
         self.page.locator(f'.lm-Menu-item[data-command="{command}"]').click()
 
     def wait_until_run(self) -> None:
-        """Wait until the last cell has its number, or a cell has failed."""
-        number = len(self.code_cells())
+        """Wait until no cell waits to be run, because all were or because one has failed."""
         self.page.wait_for_function(
-            """number => {
+            """() => {
                 const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
-                return prompts.at(-1).textContent === `[${number}]:` || document.querySelector(
-                    '.jp-RenderedText[data-mime-type="application/vnd.jupyter.error"]')
+                const texts = prompts.map(prompt => prompt.textContent)
+                return texts.includes('[1]:') && !texts.includes('[*]:')
             }""",
-            arg=number,
             timeout=3 * TIMEOUT_MS,
         )
 
@@ -178,7 +176,7 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60) -> No
 
 def copy_of_the_course(folder: Path) -> Path:
     """Make a course whose notebooks may be run and saved."""
-    for name in ("notebooks", "data"):
+    for name in ("notebooks", "data", "deploy"):
         shutil.copytree(ROOT / name, folder / name)
     (folder / "scripts").symlink_to(ROOT / "scripts", target_is_directory=True)
     return folder

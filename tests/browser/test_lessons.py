@@ -123,6 +123,7 @@ def start_here(
         "retriever retrieval",
         "llm generation",
     ]
+    phoenix.set_viewport_size({"width": 1500, "height": 850})  # room to indent the tree
     phoenix.get_by_role("button", name="retriever retrieval").click()
     details = phoenix.get_by_test_id("span-details")
     expect(
