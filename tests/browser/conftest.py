@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -81,9 +82,12 @@ class Lab:
         return any(notebook in session["path"] for session in self.ask("api/sessions"))
 
     def stop(self) -> None:
-        """Stop it as a person does, and everything that it started."""
-        self.process.terminate()
+        """Stop it as a person does; nothing that it started is left."""
+        family = self.process.children(recursive=True)
+        self.process.send_signal(signal.SIGINT)
         self.process.communicate(timeout=60)
+        _, left = psutil.wait_procs(family, timeout=10)
+        assert left == []
 
 
 class Notebook:
