@@ -23,6 +23,11 @@ MEANT = {
     "04_auto_instrumentation": {
         r"Attempting to instrument while already instrumented": "the section on the right order",
     },
+    "06_backends_and_export": {
+        r"^Queue full, dropping Span": "the queue that overflows",
+        r"^(Transient error|Failed to export spans batch)": "backends down, hanging, refusing",
+        r"^String attribute value exceeds max length|^Attributes dict is full": "limits",
+    },
 }
 
 
