@@ -43,3 +43,13 @@ def test_the_cell_for_colab_is_one() -> None:
     code = TransformerManager().transform_cell(cell[0])
     assert len(ast.parse(code).body) == 3
     assert "-e ./course" in cell[0]
+
+
+def test_the_pictures_are_small_have_words_and_are_shown() -> None:
+    shown = dict(re.findall(r"!\[(.*?)\]\(notebooks/(images/.*?)\)", README))
+    shown = {target: words for words, target in shown.items()}
+    texts = [path.read_text("utf-8") for path in (ROOT / "notebooks").glob("*.ipynb")]
+    for picture in sorted((ROOT / "notebooks" / "images").iterdir()):
+        name = f"images/{picture.name}"
+        assert picture.stat().st_size < 150_000, name
+        assert len(shown.get(name, "").split()) >= 4 or any(name in text for text in texts), name
