@@ -31,11 +31,15 @@ from rag_tutorials.course.spans import SpanRecord
 from rag_tutorials.course.traces import Traces
 from rag_tutorials.course.verdict import NOT_STARTED, NOT_YET, PASSED, UNABLE, Verdict
 
-__all__ = ["Exercise", "ExpectedSpan", "Found", "Rule", "Verdict", "judge", "span"]
+__all__ = ["Exercise", "ExpectedSpan", "Found", "MistakeError", "Rule", "Verdict", "judge", "span"]
 
 READING_ERROR = 0.01  # a fraction read off a screen is rounded, or cut, to two digits
 
 _failures: Counter[str] = Counter()
+
+
+class MistakeError(Exception):
+    """What an exercise's ``run`` raises when it sees what is wrong; its text is the sentence."""
 
 
 def judge(course: Traces, exercise: Exercise, given: Sequence[Any]) -> Verdict:
@@ -100,7 +104,7 @@ class _Judgement:
             NOT_YET,
             sentence,
             expected=expected,
-            found="" if self._asks() else found or "(no span)",
+            found="" if self._asks() else found or self._nothing(),
             hint=_next_hint(exercise),
             link=link,
         )
@@ -111,7 +115,9 @@ class _Judgement:
         error = recording.error if recording else None
         odd_value = self._expect(recording)
         arrived = self._read()
-        if error is not None and not (exercise.raises and isinstance(error, exercise.raises)):
+        if isinstance(error, MistakeError):
+            yield str(error)
+        elif error is not None and not (exercise.raises and isinstance(error, exercise.raises)):
             yield f"Your code raised {sentence_of(error)}{_line_of(error, self.given)}."
         if exercise.raises and error is None:
             yield (
@@ -149,6 +155,10 @@ class _Judgement:
     def _asks(self) -> bool:
         """Whether the student reads an answer off a trace; the verdict must not tell it."""
         return self.exercise.facts is not None and self.exercise.run is None
+
+    def _nothing(self) -> str:
+        """Say that there is no span, where spans are looked for."""
+        return "(no span)" if self.exercise.expect or self.exercise.also else ""
 
     def _expect(self, recording: Recording | None) -> str | None:
         """Set what is expected; return a sentence if the returned value does not allow it."""
@@ -210,8 +220,8 @@ class _Judgement:
             if isinstance(facts, Mapping):
                 wrong = [self._fact(answer, key, fact) for key, fact in facts.items()]
                 yield from filter(None, wrong)
-            elif facts is not None and not _equal(answer, facts(self.found)):
-                yield f"{answer!r} is not what the trace says."
+            elif facts is not None and not _equal(answer, truth := facts(self.found)):
+                yield from filter(None, [" ".join(_wrong_parts(answer, truth))])
         except Exception as missing:
             yield _lacks(missing)
 
@@ -224,6 +234,22 @@ class _Judgement:
         if self._asks():
             return f"{answer[key]!r} for {key!r} is not what the trace says."
         return f"You said {answer[key]!r} for {key!r}; the trace says {truth!r}."
+
+
+def _wrong_parts(answer: Any, truth: Any) -> Iterator[str]:
+    """Say of an answer that is wrong which of its parts are, and not what they should be."""
+    if isinstance(answer, Mapping) and isinstance(truth, Mapping):
+        for key, value in truth.items():
+            if key not in answer:
+                yield f"Your answer has no {key!r}."
+            elif answer[key] != value:
+                yield f"{answer[key]!r} for {key!r} is not what the trace says."
+    elif isinstance(answer, tuple) and isinstance(truth, tuple) and len(answer) == len(truth):
+        for place, one, value in zip(("first", "second", "third"), answer, truth, strict=False):
+            if not _equal(one, value):
+                yield f"{one!r}, the {place} of your answers, is not what the trace says."
+    else:
+        yield f"{answer!r} is not what the trace says."
 
 
 def _lacks(error: Exception) -> str:
