@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from openinference.semconv.trace import SpanAttributes
-from opentelemetry import context, trace
+from opentelemetry import baggage, context, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext
 
-from rag_tutorials.course.checks import Exercise, Found, span
+from rag_tutorials.course.checks import Exercise, Found, MistakeError, span
 
 QUESTION = "How long is the probation period?"
 QUESTIONS = (
@@ -47,6 +47,16 @@ def _one_waits_the_others_have_ended(
     ):
         pool.submit(answer_for, context.get_current()).result()
     nightly_report(finished)
+
+
+def _research(course: object, research: Callable[[Sequence[str], str], Any]) -> Any:
+    passages = research(QUESTIONS, SESSION)
+    if left := list(baggage.get_all()):
+        raise MistakeError(
+            f"`{left[0]}` is still attached as baggage after the call, so the next request would "
+            "carry it too; detach it in a `finally`."
+        )
+    return passages
 
 
 def _names_under(found: Found, name: str) -> set[str]:
@@ -121,7 +131,7 @@ EXERCISES = (
     Exercise(
         id="05.5",
         title="Keep a session across threads and processes",
-        run=lambda course, research: research(QUESTIONS, SESSION),
+        run=_research,
         returns=list,
         expect=span(
             "rag-request",
