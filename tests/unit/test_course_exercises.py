@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextvars
 import re
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
+from opentelemetry import baggage, context
 
 from rag_tutorials.course import checks, exercises
 from rag_tutorials.course.errors import CourseError
@@ -35,6 +39,61 @@ def test_an_unknown_exercise_names_the_known_ones() -> None:
         exercises.find("01.99")
     with pytest.raises(CourseError, match="lesson xx has no exercises"):
         exercises.find("xx")
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "wrong"),
+    [
+        (("a", "x"), ("a", "b"), ["'x', the second of your answers"]),
+        (("x", "y"), ("a", "b"), ["'x', the first of your answers", "'y', the second"]),
+        ({"lost": [3], "ratio": 0.3}, {"lost": [3], "ratio": 0.4}, ["0.3 for 'ratio'"]),
+        ({"lost": [3]}, {"lost": [3], "ratio": 0.4}, ["Your answer has no 'ratio'"]),
+        (("a",), ("a", "b"), ["('a',) is not what the trace says"]),
+        (3, 4, ["3 is not what the trace says"]),
+    ],
+)
+def test_the_part_that_is_wrong_is_named(answer: Any, truth: Any, wrong: list[str]) -> None:
+    said = list(checks._wrong_parts(answer, truth))
+    assert len(said) == len(wrong)
+    for sentence, beginning in zip(said, wrong, strict=True):
+        assert sentence.startswith(beginning)
+
+
+@pytest.mark.parametrize(
+    ("passage", "tells"), [("Your code is Q-2290-B.", True), ("Your code is secret.", False)]
+)
+def test_a_model_that_is_not_told_the_code_is_seen(passage: str, tells: bool) -> None:
+    answers = httpx2.MockTransport(lambda request: httpx2.Response(200, json={}))
+
+    def my_door(code: str) -> str:
+        with httpx2.Client(transport=answers) as client:
+            client.post("http://model.test/v1/chat/completions", json={"messages": [passage]})
+        return "your code"
+
+    run = exercises.find("04.3").run
+    assert run is not None
+    if tells:
+        assert run(None, my_door) == "your code"
+    else:
+        with pytest.raises(checks.MistakeError, match="not told the code"):
+            run(None, my_door)
+
+
+def test_baggage_that_is_left_attached_is_seen() -> None:
+    def research(questions: object, session_id: str, detaches: bool = False) -> list[str]:
+        token = context.attach(baggage.set_baggage("session.id", session_id))
+        if detaches:
+            context.detach(token)
+        return ["passage"]
+
+    run = exercises.find("05.5").run
+    assert run is not None
+    with pytest.raises(checks.MistakeError, match=r"`session.id` is still attached as baggage"):
+        contextvars.copy_context().run(run, None, research)
+    clean = contextvars.copy_context().run(
+        run, None, lambda questions, session_id: research(questions, session_id, detaches=True)
+    )
+    assert clean == ["passage"]
 
 
 def test_the_examples_in_contributing_run() -> None:

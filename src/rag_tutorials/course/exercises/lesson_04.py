@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from rag_tutorials.course.checks import Exercise, ExpectedSpan, Found, Rule, span
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import httpx2  # what the OpenAI client is built on
+
+from rag_tutorials.course.checks import Exercise, ExpectedSpan, Found, MistakeError, Rule, span
 
 CODE = "Q-2290-B"
 CARRY_QUESTION = "How many days may be carried over?"
@@ -10,6 +17,32 @@ LEAVE_QUESTION = "How many days of leave has Ada left?"
 TOKENS = "llm.token_count.total"
 
 A_TEXT = Rule("a text that is not empty", lambda value: isinstance(value, str) and value != "")
+
+
+@contextmanager
+def _sent_to_the_model() -> Iterator[list[bytes]]:
+    """Give the bodies of the chat requests that are sent meanwhile."""
+    sent: list[bytes] = []
+    send = httpx2.Client.send
+
+    def noting(self: httpx2.Client, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        if request.url.path.endswith("/chat/completions"):
+            sent.append(request.read())
+        return send(self, request, **options)
+
+    with mock.patch.object(httpx2.Client, "send", noting):
+        yield sent
+
+
+def _my_door(course: object, my_door: Callable[[str], Any]) -> Any:
+    with _sent_to_the_model() as sent:
+        answer = my_door(CODE)
+    if sent and not any(CODE.encode() in body for body in sent):
+        raise MistakeError(
+            "The model is not told the code any more, so it cannot answer; hide the code in the "
+            "trace alone."
+        )
+    return answer
 
 
 def _tokens_in_all(found: Found) -> int:
@@ -78,7 +111,7 @@ EXERCISES = (
     Exercise(
         id="04.3",
         title="A door code in the trace",
-        run=lambda course, my_door: my_door(CODE),
+        run=_my_door,
         returns=A_TEXT,
         expect=span("my-door", None, span("ChatCompletion", "LLM", attributes={TOKENS: int})),
         without=(CODE,),
