@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import Event, ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBasedTraceIdRatio
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_ON,
+    ParentBasedTraceIdRatio,
+    TraceIdRatioBased,
+)
 
+from rag_tutorials.course.checks import MistakeError
 from rag_tutorials.course.exercises import find, lesson_06
+from rag_tutorials.course.receiver import Receiver
 
 NAMES = {"service.name": "handbook-app", "deployment.environment.name": "production"}
 SOLVED: dict[str, Any] = {
@@ -70,6 +80,7 @@ def test_a_provider_for_production_passes() -> None:
         {"timeout": 10},
         {"sampler": ALWAYS_ON},
         {"sampler": ParentBasedTraceIdRatio(0.1)},
+        {"sampler": TraceIdRatioBased(0.5)},
         {"names": {"service.name": "handbook-app"}},
         {"names": {**NAMES, "service.name": "app"}},
         {"redacts": False},
@@ -82,6 +93,83 @@ def test_one_point_that_does_not_hold_is_seen(change: dict[str, Any]) -> None:
 
 def test_what_is_no_provider_is_seen() -> None:
     assert not judged(lambda endpoint: None)
+
+
+NORMAL_END = "signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))\n"
+WORK = "import signal, sys\n"
+LAST_LINES = "print('0' * 32, flush=True)\nsignal.raise_signal(signal.SIGTERM)\n"
+
+
+def stopped(program: str) -> Any:
+    """Run a program through the check of 06.2, with a Phoenix that has every span."""
+    names = ("job", "shift", "job", "job")
+    records = [SimpleNamespace(name=name, start=0) for name in names]
+    course = SimpleNamespace(
+        phoenix_url="", project="", fetch_trace=lambda trace_id: records if trace_id else []
+    )
+
+    def run(source: str, **variables: str) -> str:
+        done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+        return done.stdout
+
+    exercise = find("06.2")
+    assert exercise.run is not None
+    return exercise.returns.holds(exercise.run(course, program, run))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("repair", ["", NORMAL_END])  # what is flushed before may be killed
+def test_a_program_that_sigterm_ends_passes(repair: str) -> None:
+    assert stopped(WORK + repair + LAST_LINES)
+
+
+@pytest.mark.parametrize(
+    ("program", "sentence"),
+    [
+        ("signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + LAST_LINES, "runs on after SIGTERM"),
+        ("signal.signal(signal.SIGTERM, print)\n" + LAST_LINES, "runs on after SIGTERM"),
+        ("print('0' * 32)  # signal.SIGTERM\n", "not sent SIGTERM any more"),
+        ("sys.exit(0)\n" + LAST_LINES, "ends before its last line"),
+    ],
+)
+def test_a_program_that_sigterm_does_not_end_is_seen(program: str, sentence: str) -> None:
+    with pytest.raises(MistakeError, match=sentence):
+        stopped(WORK + program)
+
+
+def test_a_trace_in_another_project_is_named() -> None:
+    spans = SimpleNamespace(
+        get_spans=lambda project_identifier, trace_ids: project_identifier == "default"
+    )
+    projects = SimpleNamespace(list=lambda: [{"name": "lesson"}, {"name": "default"}])
+    course: Any = SimpleNamespace(
+        project="lesson",
+        fetch_trace=lambda trace_id: [],
+        client=SimpleNamespace(projects=projects, spans=spans),
+    )
+    exercise = find("06.1")
+    assert exercise.run is not None
+    with pytest.raises(MistakeError, match="in the project `default`; it should be in `lesson`"):
+        exercise.run(course, {}, lambda settings: "0" * 32, Path("no-such-file"))
+
+
+def test_an_event_that_lost_its_time_is_seen() -> None:
+    def redact(span: ReadableSpan, **events: Any) -> ReadableSpan:
+        fields = ("context", "parent", "resource", "start_time", "end_time", "events")
+        return ReadableSpan(
+            span.name, **{**{name: getattr(span, name) for name in fields}, **events}
+        )
+
+    def redact_now(span: ReadableSpan) -> ReadableSpan:
+        return redact(span, events=[Event(event.name) for event in span.events])
+
+    exercise = find("06.4")
+    assert exercise.run is not None
+    with Receiver.start() as receiver:
+        course: Any = SimpleNamespace(project="lesson", otlp_endpoint=receiver.endpoint)
+        exercise.run(course, redact)
+        with pytest.raises(MistakeError, match="`forwarded` has lost its time"):
+            exercise.run(course, redact_now)
+        assert [span.name for span in receiver.spans] == ["support", "support"]
 
 
 def test_the_timeout_is_read_from_the_exporter() -> None:

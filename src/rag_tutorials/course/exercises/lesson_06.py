@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.propagate import extract
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 
-from rag_tutorials.course.checks import Exercise, Found, Rule, span
+from rag_tutorials.course.checks import Exercise, Found, MistakeError, Rule, span
 from rag_tutorials.course.receiver import Receiver
 from rag_tutorials.course.spans import SpanRecord, poll
 
@@ -29,8 +30,13 @@ LogEntry = tuple[int, str, str]
 PATIENCE_S = 1.5
 PROJECT = "openinference.project.name"
 ADDRESSES = ("ada@example.com", "grace.hopper@navy.example.org")
+UNREAD = "nobody reads"
 REQUESTS = 24
 KEPT_REQUESTS = 10  # of those, with the ids below
+CALLERS = {  # each has decided against what half by id would say
+    "sampled": "00-0123456789abcdeffedcba9876543210-00f067aa0ba902b7-01",
+    "not sampled": "00-fedcba98765432100123456789abcdef-00f067aa0ba902b7-00",
+}
 
 
 def _read(course: Course, trace_id: str, expect: int) -> Sequence[SpanRecord]:
@@ -41,18 +47,61 @@ def _switch(course: Course, settings: Mapping[str, str], run: Any, copy: Path) -
     copy.unlink(missing_ok=True)
     trace_id = run(settings).split()[-1]
     lines = copy.read_text(encoding="utf-8").splitlines() if copy.is_file() else []
-    return {"Phoenix": len(_read(course, trace_id, 2)), "the file": len(lines)}
+    arrived = {"Phoenix": len(_read(course, trace_id, 2)), "the file": len(lines)}
+    if not arrived["Phoenix"] and (other := _other_project(course, trace_id)):
+        raise MistakeError(
+            f"The trace is in this Phoenix, but in the project `{other}`; it should be in "
+            f"`{course.project}`."
+        )
+    return arrived
 
 
-def _shift(course: Course, program: str, run: Run) -> dict[str, Any]:
-    trace_id = run(
-        program,
+def _other_project(course: Course, trace_id: str) -> str | None:
+    """Return the name of the project that has a trace, of those that are not this notebook's."""
+    names = [project["name"] for project in course.client.projects.list()]
+    get_spans = course.client.spans.get_spans
+    return next(
+        (name for name in names if get_spans(project_identifier=name, trace_ids=[trace_id])), None
+    )
+
+
+# Around the student's program: what is printed tells the order of what happened.
+SIGNALLED, RAN_ON = "(SIGTERM)", "(after SIGTERM)"
+BEFORE = f"""
+import signal
+
+def raise_signal(number, really=signal.raise_signal):
+    if number == signal.SIGTERM:
+        print({SIGNALLED!r}, flush=True)
+    really(number)
+
+signal.raise_signal = raise_signal
+"""
+AFTER = f"""
+print({RAN_ON!r}, flush=True)
+"""
+
+
+def _shift(course: Course, program: str, run: Run) -> list[str]:
+    lines = run(
+        BEFORE + program + AFTER,
         OTEL_TRACES_EXPORTER="otlp",
         OTEL_EXPORTER_OTLP_ENDPOINT=course.phoenix_url,
         OTEL_RESOURCE_ATTRIBUTES=f"{PROJECT}={course.project}",
-    ).split()[-1]
-    found = Found(_read(course, trace_id, 4))
-    return {"spans": sorted(span.name for span in found.spans), "stopped": "SIGTERM" in program}
+    ).splitlines()
+    if SIGNALLED not in lines:
+        raise MistakeError(
+            "The program is not sent SIGTERM any more; its last line should stay."
+            if RAN_ON in lines
+            else "The program ends before its last line; `print(run(shift_program))` shows why."
+        )
+    if RAN_ON in lines:
+        raise MistakeError(
+            "The program runs on after SIGTERM, so the platform has to kill it some seconds later; "
+            "the signal should end it."
+        )
+    trace_id = lines[lines.index(SIGNALLED) - 1]
+    return sorted(span.name for span in _read(course, trace_id, 4))
 
 
 class _SampledAway:
@@ -81,23 +130,46 @@ class _Redacting(SpanProcessor):
     ) -> None:
         self._redact = redact
         self._exporter = exporter
+        self.pair: tuple[ReadableSpan, ReadableSpan] | None = None
 
     def on_end(self, span: ReadableSpan) -> None:
-        self._exporter.export([self._redact(span)])
+        copy = self._redact(span)
+        self._exporter.export([copy])
+        self.pair = span, copy
 
 
 def _redact(course: Course, redact: Callable[[ReadableSpan], ReadableSpan]) -> None:
     """Make a failing span whose copy arrives below a span of the notebook's own provider."""
     provider = TracerProvider(shutdown_on_exit=False, resource=Resource({PROJECT: course.project}))
-    provider.add_span_processor(
-        _Redacting(redact, OTLPSpanExporter(course.otlp_endpoint, timeout=2))
-    )
+    redacting = _Redacting(redact, OTLPSpanExporter(course.otlp_endpoint, timeout=2))
+    provider.add_span_processor(redacting)
     with trace.get_tracer("support").start_as_current_span("support-desk"):
         tracer = provider.get_tracer("support")
         with suppress(LookupError), tracer.start_as_current_span("support") as span:
             span.set_attributes({"input.value": f"{ADDRESSES[0]} asks", "to": list(ADDRESSES)})
             span.add_event("forwarded", {"to": ADDRESSES[1], "attempt": 1})
-            raise LookupError(f"nobody reads {ADDRESSES[0]}")
+            raise LookupError(f"{UNREAD} {ADDRESSES[0]}")
+    if redacting.pair:
+        _times_survive(*redacting.pair)
+
+
+def _times_survive(span: ReadableSpan, copy: ReadableSpan) -> None:
+    times = {event.name: event.timestamp for event in copy.events}
+    for event in span.events:
+        if times.get(event.name, event.timestamp) != event.timestamp:
+            raise MistakeError(
+                f"The event `{event.name}` has lost its time: the copy says when it was copied, "
+                "not when it happened."
+            )
+
+
+def _description_survives(found: Found) -> str | None:
+    if all(UNREAD in one.status_message for one in found.named("support")):
+        return None
+    return (
+        "The status of `support` has lost its description; mask the address in it, and keep the "
+        "rest."
+    )
 
 
 class _Ids(IdGenerator):
@@ -127,15 +199,20 @@ def _production(course: Course, make: Callable[[str], TracerProvider]) -> Any:
                 span.set_attribute("input.value", f"{ADDRESSES[0]} asks")
                 with tracer.start_as_current_span("retrieval"):
                     pass
+        for decision, caller in CALLERS.items():
+            tracer.start_span(decision, extract({"traceparent": caller})).end()
         provider.force_flush()
-        spans, exports = receiver.spans, len(receiver.statuses)
+        arrived, exports = receiver.spans, len(receiver.statuses)
         addresses = receiver.everything.count(ADDRESSES[0].encode())
         provider.shutdown()
-    sender = spans[0].resource if spans else {}
+    spans = [span for span in arrived if span.name not in CALLERS]
+    called = [span.name for span in arrived if span.name in CALLERS]
+    sender = arrived[0].resource if arrived else {}
     return {
         "exports": exports,
         "spans": len(spans),
         "spans of the lower half": sum(int(span.trace_id[16:], 16) < 2**63 for span in spans),
+        **{f"below a parent that was {decision}": called.count(decision) for decision in CALLERS},
         "service.name": sender.get("service.name"),
         "deployment.environment.name": sender.get("deployment.environment.name"),
         "addresses": addresses,
@@ -158,6 +235,8 @@ def _is_fit(seen: Any) -> bool:
         "exports": 1,
         "spans": 2 * KEPT_REQUESTS,
         "spans of the lower half": 2 * KEPT_REQUESTS,
+        "below a parent that was sampled": 1,
+        "below a parent that was not sampled": 0,
         "service.name": "handbook-app",
         "deployment.environment.name": "production",
         "addresses": 0,
@@ -182,7 +261,8 @@ EXERCISES = (
             lambda arrived: arrived == {"Phoenix": 2, "the file": 2},
         ),
         hints=(
-            "Run the program with the settings yourself and read what it prints.",
+            "Run the program with the settings yourself and read what it prints; look for the "
+            "trace in Phoenix's list of projects too.",
             "`OTEL_TRACES_EXPORTER` has to name two places, and the endpoint is a base address.",
             "`otlp,file:` and the path; `course.phoenix_url`; and the project stands in "
             "`OTEL_RESOURCE_ATTRIBUTES`, as `openinference.project.name=...`.",
@@ -194,8 +274,8 @@ EXERCISES = (
         run=_shift,
         given=str,
         returns=Rule(
-            "the spans job, job, job and shift, from a program that is still stopped by SIGTERM",
-            lambda end: end == {"spans": ["job", "job", "job", "shift"], "stopped": True},
+            "['job', 'job', 'job', 'shift'], the spans that arrived",
+            lambda arrived: arrived == ["job", "job", "job", "shift"],
         ),
         hints=(
             "Where are the four spans when the signal comes?",
@@ -229,10 +309,14 @@ EXERCISES = (
                 None,
                 status="ERROR",
                 attributes={"input.value": HIDDEN, "to": HIDDEN},
-                events={"forwarded": 1, "exception": 1},
+                events={
+                    "forwarded": {"to": HIDDEN, "attempt": 1},
+                    "exception": {"exception.type": "LookupError", "exception.message": HIDDEN},
+                },
             ),
         ),
         without=ADDRESSES,
+        also=_description_survives,
         hints=(
             "The sentence names the place where an address still is.",
             "`redacted(span, ...)` takes any field of a span: give it new `events` and a new "
@@ -247,8 +331,9 @@ EXERCISES = (
         title="A provider for production",
         run=_production,
         returns=Rule(
-            f"one export of {2 * KEPT_REQUESTS} spans, all of the lower half of the ids, with both "
-            "names, no address, and a timeout of 2 seconds at most",
+            f"one export of {2 * KEPT_REQUESTS} spans, all of the lower half of the ids, and the "
+            "one whose parent was sampled, with both names, no address, and a timeout of 2 seconds "
+            "at most",
             _is_fit,
         ),
         hints=(
