@@ -11,6 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
+from rag_tutorials.course.server import free_port
+
 pytestmark = pytest.mark.xdist_group("kernels")
 
 TRACE = """
@@ -40,7 +42,8 @@ def opened(start_kernel: Any, tmp_path_factory: pytest.TempPathFactory) -> list[
     }
     found = []
     for name in ("00_start_here", "01_manual_spans", "00_start_here"):
-        kernel = start_kernel(environment)
+        # Kernels of other tests use the lessons' own ports at the same time.
+        kernel = start_kernel({**environment, "PHOENIX_PORT": str(free_port())})
         outputs = kernel.open_course(name)
         assert not any(output.error for output in outputs), outputs
         found.append(

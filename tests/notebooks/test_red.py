@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from rag_tutorials.course.server import free_port
+
 ROOT = Path(__file__).parents[2]
 SABOTAGE = {
     "every span loses its parent": (
@@ -63,6 +65,7 @@ def test_a_sabotaged_notebook_turns_the_run_red(sabotage: str, tmp_path: Path) -
         env={
             **os.environ,
             "COURSE_STATE_DIR": str(tmp_path / "state"),
+            "PHOENIX_PORT": str(free_port()),  # where no other test's Phoenix answers instead
             "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
             "NO_COLOR": "1",
         },

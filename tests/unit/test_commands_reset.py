@@ -126,6 +126,7 @@ def run(course: Course, *arguments: str, said: str = "") -> subprocess.Completed
     code = (
         "import sys; from pathlib import Path; import _cli; from _setup import Course;"
         "course = Course(Path(sys.argv[1]));"
+        "Course.problem = lambda self: None;"  # a borrowed environment was set up elsewhere
         "sys.exit(_cli.run_module(course, _cli._parser().parse_args(sys.argv[2:])))"
     )
     env = {k: v for k, v in os.environ.items() if k != "COURSE_STATE_DIR"}

@@ -15,6 +15,7 @@ import pytest
 
 from rag_tutorials.course import server
 from rag_tutorials.course.errors import CourseError
+from rag_tutorials.course.prepare import FIRST_PORT, _preferred_port
 
 
 @pytest.fixture(autouse=True)
@@ -167,3 +168,13 @@ def test_a_port_taken_after_prepare_is_named(
     assert os.environ["PHOENIX_PORT"] != str(announced)
     said = capsys.readouterr().out
     assert said.startswith(f"Port {announced} was taken meanwhile; Phoenix is at http://localhost:")
+
+
+def test_a_wish_for_a_port_is_followed_or_refused_in_a_sentence() -> None:
+    os.environ["PHOENIX_PORT"] = "7007"
+    assert _preferred_port("00_start_here") == 7007
+    os.environ["PHOENIX_PORT"] = "http"
+    with pytest.raises(CourseError, match=r"PHOENIX_PORT is 'http'; set it to a port number"):
+        _preferred_port("00_start_here")
+    del os.environ["PHOENIX_PORT"]
+    assert _preferred_port("01_manual_spans") == FIRST_PORT + 1

@@ -136,12 +136,21 @@ def _check_name(name: str) -> None:
         raise CourseError(f"There is no lesson {name!r}; course.toml has {', '.join(known)}.")
 
 
-def _open_phoenix(name: str) -> server.Storage:
-    state = state_dir()
+def _preferred_port(name: str) -> int:
+    """Return ``PHOENIX_PORT`` if it is set, else the lesson's own: links outlive a restart."""
+    if wanted := os.environ.get("PHOENIX_PORT"):
+        if wanted.isdecimal() and 0 < int(wanted) < 65536:
+            return int(wanted)
+        raise CourseError(
+            f"PHOENIX_PORT is {wanted!r}; set it to a port number (1 to 65535), or remove it."
+        )
     lessons = [lesson.name for lesson in load_lessons()]
-    preferred = FIRST_PORT + (lessons.index(name) if name in lessons else len(lessons))
-    storage = server.Storage.claim(state / "phoenix", name)
-    port = server.free_port(preferred)
+    return FIRST_PORT + (lessons.index(name) if name in lessons else len(lessons))
+
+
+def _open_phoenix(name: str) -> server.Storage:
+    storage = server.Storage.claim(state_dir() / "phoenix", name)
+    port = server.free_port(_preferred_port(name))
     removed = server.set_environment(port, storage.path)
     version = server.import_phoenix()
     for variable in removed:
