@@ -44,7 +44,6 @@ def test_two_notebooks_at_once_have_a_phoenix_each_and_the_tile_leads_to_both(
 def test_restart_and_run_all_keeps_the_traces(lab: Lab, browser_window: BrowserContext) -> None:
     notebook = Notebook(browser_window.new_page(), lab, "00_start_here")
     notebook.run_all()
-    port = notebook.port
     notebook.menu("Run", "runmenu:restart-and-run-all")
     notebook.page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
     prompts = notebook.page.locator(".jp-InputPrompt")
@@ -52,9 +51,8 @@ def test_restart_and_run_all_keeps_the_traces(lab: Lab, browser_window: BrowserC
     notebook.wait_until_run()
     cells = notebook.save()
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
-    assert notebook.port == port
     page = browser_window.new_page()
-    page.goto(f"http://localhost:{port}/redirects/projects/00_start_here")
+    page.goto(f"http://localhost:{notebook.port}/redirects/projects/00_start_here")
     page.get_by_role("tab", name="Traces").click(timeout=TIMEOUT_MS)
     expect(page.get_by_role("link", name="my-first-trace")).to_have_count(2)
     notebook.close()
