@@ -203,10 +203,10 @@ def test_other_environments_do_not_reach_ours(tmp_path: Path) -> None:
 
 
 PIP = """\
-:env:.index-url='https://mine.example/simple'
+:env:.index-url='https://mine.example/index'
 global.cert='/etc/own.pem'
-global.extra-index-url='https://a.example/simple https://b.example/simple'
-global.index-url='https://theirs.example/simple'
+global.extra-index-url='https://a.example/index https://b.example/index'
+global.index-url='https://theirs.example/index'
 global.timeout='60'
 install.find-links='/wheels\\n/more'
 something odd
@@ -215,19 +215,19 @@ something odd
 
 def test_pips_configuration_is_passed_to_uv() -> None:
     settings = uv_settings(PIP, {})
-    assert settings["UV_INDEX"] == "https://a.example/simple https://b.example/simple"
+    assert settings["UV_INDEX"] == "https://a.example/index https://b.example/index"
     assert settings["UV_INDEX_STRATEGY"] == "unsafe-best-match"
     assert settings["UV_FIND_LINKS"] == "/wheels,/more"
     assert settings["SSL_CERT_FILE"] == "/etc/own.pem"
 
 
 def test_a_variable_wins_over_pips_files_as_it_does_in_pip() -> None:
-    assert uv_settings(PIP, {})["UV_DEFAULT_INDEX"] == "https://mine.example/simple"
+    assert uv_settings(PIP, {})["UV_DEFAULT_INDEX"] == "https://mine.example/index"
 
 
 @pytest.mark.parametrize("name", ["UV_DEFAULT_INDEX", "UV_INDEX_URL"])
 def test_what_the_user_set_for_uv_stays(name: str) -> None:
-    assert "UV_DEFAULT_INDEX" not in uv_settings(PIP, {name: "https://uvs.example/simple"})
+    assert "UV_DEFAULT_INDEX" not in uv_settings(PIP, {name: "https://uvs.example/index"})
 
 
 def test_without_a_configuration_uv_keeps_its_defaults() -> None:
