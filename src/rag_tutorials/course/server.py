@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import io
 import logging
 import os
 import re
 import socket
-import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from rag_tutorials.course import running
 from rag_tutorials.course.errors import CourseError, sentence_of
+from rag_tutorials.course.fast_imports import fast_imports
 from rag_tutorials.course.links import browser_url, root_path
 from rag_tutorials.course.places import HOST
 
@@ -131,28 +130,6 @@ def _use_port(port: int) -> None:
     os.environ.pop("PHOENIX_HOST_ROOT_PATH", None)
     if path := root_path(port):
         os.environ["PHOENIX_HOST_ROOT_PATH"] = path
-
-
-@contextlib.contextmanager
-def fast_imports() -> Iterator[None]:
-    """Import a very large package in about half the time.
-
-    The garbage collector would walk millions of new objects again and again, and
-    ``rfc3987_syntax`` builds parsers that jsonschema does without when the module is absent.
-    """
-    blocked = "rfc3987_syntax" not in sys.modules
-    if blocked:
-        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()  # what was imported stays; no later collection need look at it
-        if collecting:
-            gc.enable()
-        if blocked:
-            sys.modules.pop("rfc3987_syntax", None)
 
 
 def import_phoenix() -> str:
