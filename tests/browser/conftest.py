@@ -159,11 +159,11 @@ class Notebook:
 
     @property
     def port(self) -> int:
-        """The port of this notebook's Phoenix, from what its first cell printed."""
-        said = self.page.locator(".jp-OutputArea").first.text_content() or ""
-        found = re.search(r"Phoenix will be at http://localhost:(\d+)", said)
+        """The port of this notebook's Phoenix: the announced one, or another if it was taken."""
+        said = " ".join(self.page.locator(".jp-OutputArea").all_text_contents())
+        found = re.findall(r"Phoenix (?:will be|is) at http://localhost:(\d+)", said)
         assert found, said
-        return int(found[1])
+        return int(found[-1])
 
     def close(self) -> None:
         """Close the notebook's tab."""
@@ -261,6 +261,8 @@ def picture(request: pytest.FixtureRequest) -> Callable[[str, Page | Locator], N
     def save(name: str, what: Page | Locator) -> None:
         if wanted:
             PICTURES.mkdir(exist_ok=True)
+            if isinstance(what, Page):
+                what.wait_for_timeout(2_000)  # Phoenix's charts grow as they appear
             what.screenshot(path=PICTURES / f"{name}.png", animations="disabled", caret="hide")
 
     return save

@@ -139,7 +139,8 @@ def start_here(
     picture("phoenix-trace", phoenix)
     phoenix.goto(phoenix.url.partition("/traces/")[0] + "/traces")
     expect(phoenix.get_by_role("link", name="my-first-trace")).to_be_visible(timeout=60_000)
-    expect(phoenix.get_by_text("Trace latency", exact=True)).to_be_visible()
+    for drawn_last in ("ok", "P50"):  # the charts' legends
+        expect(phoenix.get_by_text(drawn_last, exact=True)).to_be_visible()
     picture("phoenix-project", phoenix)
     phoenix.close()
 
@@ -176,8 +177,11 @@ def events_and_errors(
     events = details.get_by_role("tab", name="Events")
     expect(events).to_contain_text("1")
     events.click()
-    expect(details.get_by_text("exception").first).to_be_visible()
-    picture("phoenix-error", phoenix)
+    event = details.get_by_text("exception", exact=True)
+    expect(event).to_be_visible()
+    picture("phoenix-error", phoenix)  # before the stack trace shows this machine's folders
+    event.click()
+    expect(details.get_by_text("exception.type")).to_be_visible()
     phoenix.close()
 
 

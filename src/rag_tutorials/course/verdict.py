@@ -58,12 +58,13 @@ class Verdict:
             parts.append(f'<div style="margin:4px 0">{_prose(self.sentence)}</div>')
         if self.expected or self.found:
             trees = "".join(
-                '<div style="flex:0 1 auto;min-width:0">'
+                '<div style="flex:0 1 auto;min-width:0;max-width:100%">'
                 f'<div style="opacity:0.75;font-size:90%">{words}</div>{_pre(tree)}</div>'
                 for words, tree in (("Expected", self.expected), ("Found", self.found))
                 if tree
             )
-            parts.append(f'<div style="display:flex;gap:24px;margin:4px 0">{trees}</div>')
+            columns = "display:flex;flex-wrap:wrap;gap:8px 24px;margin:4px 0"
+            parts.append(f'<div style="{columns}">{trees}</div>')
         if self.hint:
             parts.append(f'<div style="margin:4px 0"><b>Hint</b> {_prose(self.hint)}</div>')
         if self.link:

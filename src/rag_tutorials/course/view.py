@@ -34,6 +34,7 @@ MAX_ROWS = 500  # further spans are counted
 MAX_DETAILED = 150  # further spans have a line and nothing to unfold
 MAX_DEPTH = 25
 SHORT = 300  # characters of a value at once; the rest unfolds
+NOTE = 25  # what saying that characters are missing takes: fewer than these are shown
 LONG = 10_000  # characters of a value in all
 MAX_TEXT = 400_000  # characters of values in one view
 
@@ -164,7 +165,7 @@ def _text_tree(trace: Found, limit: int) -> list[str]:
 
 def _one_line(text: str, width: int = 80) -> str:
     line = " ".join(text[: 4 * width].split())
-    if len(line) <= width and len(text) <= 4 * width:
+    if len(line) <= width + NOTE and len(text) <= 4 * width:
         return line
     line = line[:width]
     return f"{line}… {len(text) - len(line):,} characters more"
@@ -281,7 +282,7 @@ class _Page:
             count = passage.text.count("\n") + 1
             title = f"{count} attribute{'' if count == 1 else 's'}"
             return _fold(title, _pre(self._room(passage.text)))
-        if len(passage.text) <= SHORT + 20:
+        if len(passage.text) <= SHORT + NOTE:
             return title + (_pre(passage.text) if passage.text else "")
         rest = passage.text[SHORT:]
         more = f"… {len(rest):,} characters more"
