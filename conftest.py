@@ -32,6 +32,13 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the last notebook: later lessons run longer, and no worker should end with one."""
+    notebooks = [item for item in items if item.path.suffix == ".ipynb"]
+    rest = [item for item in items if item.path.suffix != ".ipynb"]
+    items[:] = [*reversed(notebooks), *rest]
+
+
 def _remove(folder: Path) -> None:
     import shutil
 

@@ -56,7 +56,7 @@ def main(names: Sequence[str]) -> None:
         for lesson in load_lessons(ROOT / "notebooks" / "course.toml")
         if not names or lesson.name in names
     ]
-    together = seconds(["-n", "2", *notebooks], {})
+    together = seconds(["-n", "2", "--dist", "loadgroup", *notebooks], {})
     print(f"{len(notebooks)} notebooks together, 2 workers: {together:6.1f} s", flush=True)
     total = 0.0
     with tempfile.TemporaryDirectory() as state:
