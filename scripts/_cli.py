@@ -41,12 +41,14 @@ def _run(course: Course, options: argparse.Namespace) -> int:
         return examine(course)
     if options.command in ("progress", "reset"):
         return run_module(course, options)
-    kind: Kind = "test" if options.command == "test" or options.test else "lab"
+    kind: Kind = "test" if options.command in ("test", "bench") or options.test else "lab"
     course.ensure(kind)
     if options.command == "lab":
         return open_lab(course, options.port, browser=not options.no_browser)
     if options.command == "test":
         return run_tests(course, options.pytest)
+    if options.command == "bench":
+        return run_checks(benchmarks(course), course.root, course.environment())
     print("The course is set up.")
     return 0
 
@@ -84,6 +86,12 @@ def run_tests(course: Course, extra: Sequence[str]) -> int:
     }
     env = course.environment() | {"COURSE_LLM": "stub"}
     return run_checks(checks, course.root, env)
+
+
+def benchmarks(course: Course) -> dict[str, list[str | Path]]:
+    """Return the command of each benchmark, by its name."""
+    files = sorted((course.root / "tests" / "benchmarks").glob("bench_*.py"))
+    return {file.stem: [course.python, file] for file in files}
 
 
 def run_checks(
@@ -129,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("--port", type=int, default=8888, help="JupyterLab's port (default 8888)")
     test = commands.add_parser("test", help="run every test, notebooks included")
     test.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
+    commands.add_parser("bench", help="measure the course's speed, in about 15 minutes")
     commands.add_parser("doctor", help="say what is right on this machine and what is not")
     progress = commands.add_parser("progress", help="show which exercises you have passed")
     forget = "forget what was passed in a lesson, such as 01, or in all; asks first"

@@ -123,6 +123,26 @@ def test_the_exit_status_is_that_of_all_checks(
     assert told[-1] == (f"Failed: {', '.join(failed)}" if failed else "ran")
 
 
+# bench
+
+
+def test_one_command_runs_every_benchmark(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tests" / "benchmarks"
+    folder.mkdir(parents=True)
+    for name in ("bench_start", "bench_stub", "helper"):
+        (folder / f"{name}.py").write_text(f"print('ran {name}')")
+    course = Course(tmp_path)
+    monkeypatch.setattr(Course, "python", Path(sys.executable))
+    assert _cli.run_checks(_cli.benchmarks(course), tmp_path, os.environ) == 0
+    told = capfd.readouterr().out.splitlines()
+    assert told == ["== bench_start", "ran bench_start", "== bench_stub", "ran bench_stub"]
+    assert set(_cli.benchmarks(Course(ROOT))) == {
+        file.stem for file in (ROOT / "tests" / "benchmarks").glob("*.py")
+    }
+
+
 # doctor
 
 
