@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,34 +12,56 @@ import pytest
 
 from rag_tutorials.course.fast_imports import LaterModule, fast_imports
 
-AFTER_THE_IMPORT = """
-import sys
-from rag_tutorials.course import server
-server.keep_quiet()
+IMPORT = """
+import os, sys
+from pathlib import Path
+from rag_tutorials.course import fast_imports, server
+server.set_environment(server.free_port(), Path(sys.argv[1]))
+"""
+TURNED_ON = """
+os.environ.update(PHOENIX_ENABLE_MCP_SERVER="true", PHOENIX_DISABLE_AGENT_ASSISTANT="false")
 server.import_phoenix()
-assert "anthropic" not in sys.modules, "the stand-in saves nothing any more"
-assert not {"rfc3987_syntax", "pydantic_ai.models.anthropic"} & set(sys.modules)
+assert not {"anthropic", "fastmcp", "mcp", "rfc3987_syntax"} & set(sys.modules)
+assert not set(fast_imports._LATER) & set(sys.modules)
 
-from phoenix.server.agents.capabilities import AnthropicPromptCacheCapability
-assert AnthropicPromptCacheCapability().get_model_settings()["anthropic_cache"] is True
-assert "anthropic" in sys.modules
+import httpx, phoenix
+session = phoenix.launch_app(use_temp_dir=False)
+client = {"name": "test", "version": "1"}
+params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
+said = httpx.post(
+    session.url + "mcp",
+    json={"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params},
+    headers={"accept": "application/json, text/event-stream"},
+    timeout=30,
+    trust_env=False,
+)
+assert said.is_success and '"serverInfo"' in said.text, said.text
 
-from pydantic_ai.models.anthropic import AnthropicModel
-import rfc3987_syntax
-print("all there")
+from phoenix.server.api.routers import agents
+assert agents.get_external_tool_definition("no such tool") is None
+assert {"anthropic", "fastmcp", "mcp"} <= set(sys.modules)
+"""
+ANOTHER_VERSION = """
+server.TESTED_PHOENIX = "1.0"
+server.import_phoenix()
+assert {"anthropic", "fastmcp", "mcp"} <= set(sys.modules)
 """
 
 
-def test_phoenix_imports_without_anthropics_sdk_and_finds_it_when_it_needs_it(
-    tmp_path: Path,
-) -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", AFTER_THE_IMPORT],
-        env={**os.environ, "PHOENIX_WORKING_DIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
+def run(code: str, folder: Path) -> None:
+    """Run code in a fresh Python."""
+    ran = subprocess.run(
+        [sys.executable, "-c", IMPORT + code, folder], capture_output=True, text=True
     )
-    assert run.stdout == "all there\n", run.stderr
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_what_is_left_out_works_when_it_is_turned_on(tmp_path: Path) -> None:
+    run(TURNED_ON, tmp_path)
+
+
+def test_a_phoenix_that_was_not_tested_is_imported_whole(tmp_path: Path) -> None:
+    run(ANOTHER_VERSION, tmp_path)
 
 
 def test_a_module_is_imported_when_its_function_is_called(

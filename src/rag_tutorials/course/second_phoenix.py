@@ -19,6 +19,7 @@ from pathlib import Path
 
 from rag_tutorials.course import server
 from rag_tutorials.course.asking import answers
+from rag_tutorials.course.fast_imports import fast_imports
 from rag_tutorials.services.lifeline import Lifeline, send
 
 HOST = "127.0.0.1"
@@ -51,8 +52,8 @@ def main() -> None:
     logging.disable(logging.WARNING)
     for task in (lambda: _greet(port, admin_secret), lambda: _end_with(lifeline)):
         threading.Thread(target=task, daemon=True).start()
-    from phoenix.server.main import main as phoenix
-
+    with fast_imports():
+        from phoenix.server.main import main as phoenix
     sys.argv = ["phoenix", "serve"]
     phoenix()
 

@@ -139,7 +139,8 @@ def import_phoenix() -> str:
         CourseError: Phoenix is missing or does not import.
     """
     try:
-        with fast_imports():
+        version = metadata.version("arize-phoenix")
+        with fast_imports(leave_out=version_remark(version) is None):
             import phoenix
             import phoenix.otel
             import phoenix.server.app
@@ -148,7 +149,6 @@ def import_phoenix() -> str:
             f"Phoenix cannot be imported ({sentence_of(error)}); run "
             "`python scripts/course.py lab` again, which repairs the environment."
         ) from error
-    version = metadata.version("arize-phoenix")
     try:
         _guard(phoenix)
     except AttributeError as error:
