@@ -45,6 +45,7 @@ def test_a_lesson_runs_whole_and_phoenix_shows_its_traces(
     notebook.run_all()
     every_cell_ran_in_peace(notebook)
     solutions_are_folded(notebook)
+    nothing_is_cut_off(notebook)
     frames_show_phoenix(notebook)
     the_first_link_opens_what_the_notebook_drew(notebook, browser_window)
     if more := MORE.get(lesson.name):
@@ -78,6 +79,17 @@ def solutions_are_folded(notebook: Notebook) -> None:
         ".jp-CodeCell .jp-InputPlaceholder, .jp-CodeCell .jp-Placeholder"
     )
     expect(folded).to_have_count(len(solutions))
+
+
+def nothing_is_cut_off(notebook: Notebook) -> None:
+    """Texts, tables and drawn outputs fit the page's width, and so do the lines inside them."""
+    cut = notebook.page.evaluate(
+        """() => [...document.querySelectorAll(
+            '.jp-Notebook .jp-RenderedHTMLCommon, .jp-Notebook .jp-RenderedHTMLCommon pre'
+        )].filter(part => part.scrollWidth > part.clientWidth + 1)
+          .map(part => part.textContent.trim().slice(0, 100))"""
+    )
+    assert cut == []
 
 
 def frames_show_phoenix(notebook: Notebook) -> None:

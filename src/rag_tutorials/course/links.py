@@ -52,5 +52,6 @@ class Frame(Link):
         url, words = html.escape(self.url, quote=True), html.escape(self.words, quote=True)
         return (
             f'<iframe src="{url}" title="{words}" width="100%" height="{self.height}" '
-            f'style="border:1px solid #8888"></iframe><br>{super()._repr_html_()}'
+            'style="border:1px solid #8888;box-sizing:border-box"></iframe>'
+            f"<br>{super()._repr_html_()}"
         )
