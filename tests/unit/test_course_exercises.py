@@ -49,11 +49,13 @@ def test_an_unknown_exercise_names_the_known_ones() -> None:
         ({"lost": [3], "ratio": 0.3}, {"lost": [3], "ratio": 0.4}, ["0.3 for 'ratio'"]),
         ({"lost": [3]}, {"lost": [3], "ratio": 0.4}, ["Your answer has no 'ratio'"]),
         (("a",), ("a", "b"), ["('a',) is not what the trace says"]),
+        ((1, 2, 3, 5), (1, 2, 3, 4), ["(1, 2, 3, 5) is not what the trace says"]),
+        ({"lost": [3], "found": 1}, {"lost": [3]}, ["{'lost': [3], 'found': 1} is not what"]),
         (3, 4, ["3 is not what the trace says"]),
     ],
 )
 def test_the_part_that_is_wrong_is_named(answer: Any, truth: Any, wrong: list[str]) -> None:
-    said = list(checks._wrong_parts(answer, truth))
+    said = checks._wrong_parts(answer, truth)
     assert len(said) == len(wrong)
     for sentence, beginning in zip(said, wrong, strict=True):
         assert sentence.startswith(beginning)

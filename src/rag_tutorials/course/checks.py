@@ -221,7 +221,7 @@ class _Judgement:
                 wrong = [self._fact(answer, key, fact) for key, fact in facts.items()]
                 yield from filter(None, wrong)
             elif facts is not None and not _equal(answer, truth := facts(self.found)):
-                yield from filter(None, [" ".join(_wrong_parts(answer, truth))])
+                yield " ".join(_wrong_parts(answer, truth))
         except Exception as missing:
             yield _lacks(missing)
 
@@ -236,20 +236,20 @@ class _Judgement:
         return f"You said {answer[key]!r} for {key!r}; the trace says {truth!r}."
 
 
-def _wrong_parts(answer: Any, truth: Any) -> Iterator[str]:
+def _wrong_parts(answer: Any, truth: Any) -> list[str]:
     """Say of an answer that is wrong which of its parts are, and not what they should be."""
+    wrong = []
     if isinstance(answer, Mapping) and isinstance(truth, Mapping):
         for key, value in truth.items():
             if key not in answer:
-                yield f"Your answer has no {key!r}."
+                wrong.append(f"Your answer has no {key!r}.")
             elif answer[key] != value:
-                yield f"{answer[key]!r} for {key!r} is not what the trace says."
+                wrong.append(f"{answer[key]!r} for {key!r} is not what the trace says.")
     elif isinstance(answer, tuple) and isinstance(truth, tuple) and len(answer) == len(truth):
         for place, one, value in zip(("first", "second", "third"), answer, truth, strict=False):
             if not _equal(one, value):
-                yield f"{one!r}, the {place} of your answers, is not what the trace says."
-    else:
-        yield f"{answer!r} is not what the trace says."
+                wrong.append(f"{one!r}, the {place} of your answers, is not what the trace says.")
+    return wrong or [f"{answer!r} is not what the trace says."]
 
 
 def _lacks(error: Exception) -> str:
