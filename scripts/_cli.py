@@ -8,8 +8,8 @@ from pathlib import Path
 
 from _doctor import examine
 from _lab import open_lab
-from _run import CourseError, explain, stop_signals_interrupt
-from _setup import Course, Kind
+from _run import CommandError, explain, stop_signals_interrupt
+from _setup import Checkout, Kind
 
 STOP_TIMEOUT_S = 10.0
 STOPPED = 130  # what a shell calls a program that Ctrl-C ended
@@ -18,7 +18,7 @@ STOPPED = 130  # what a shell calls a program that Ctrl-C ended
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = _parser().parse_args(arguments)
-    course = Course()
+    course = Checkout()
     for stream in (sys.stdout, sys.stderr):  # a folder's name may not fit the console's encoding
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped. Run the same command again to go on.", file=sys.stderr)
         return STOPPED
-    except CourseError as error:
+    except CommandError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except OSError as error:
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _run(course: Course, options: argparse.Namespace) -> int:
+def _run(course: Checkout, options: argparse.Namespace) -> int:
     if options.command == "doctor":
         return examine(course)
     if options.command in ("progress", "reset"):
@@ -53,19 +53,23 @@ def _run(course: Course, options: argparse.Namespace) -> int:
     return 0
 
 
-def run_module(course: Course, options: argparse.Namespace) -> int:
+def run_module(course: Checkout, options: argparse.Namespace) -> int:
     """Run the command in the course's environment, which must be there: it sets nothing up.
 
     Raises:
-        CourseError: the environment cannot be used.
+        CommandError: the environment cannot be used.
 
     """
     if problem := course.problem():
-        raise CourseError(
+        raise CommandError(
             f"The course's environment, .venv, is not usable: {problem}."
             " Run: python scripts/course.py setup"
         )
-    command: list[str | Path] = [course.python, "-m", f"rag_tutorials.course.{options.command}"]
+    command: list[str | Path] = [
+        course.python,
+        "-m",
+        f"rag_tutorials.course.student.{options.command}",
+    ]
     if options.command == "progress" and options.reset:
         command += ["--reset", options.reset]
     elif options.command == "reset" and options.lesson:
@@ -75,7 +79,7 @@ def run_module(course: Course, options: argparse.Namespace) -> int:
     return subprocess.run(command, cwd=course.root, env=env, check=False).returncode
 
 
-def run_tests(course: Course, extra: Sequence[str]) -> int:
+def run_tests(course: Checkout, extra: Sequence[str]) -> int:
     """Run the linter, the type checker and all tests, notebooks included; `extra` is pytest's."""
     python = course.python
     checks: dict[str, list[str | Path]] = {
@@ -88,7 +92,7 @@ def run_tests(course: Course, extra: Sequence[str]) -> int:
     return run_checks(checks, course.root, env)
 
 
-def benchmarks(course: Course) -> dict[str, list[str | Path]]:
+def benchmarks(course: Checkout) -> dict[str, list[str | Path]]:
     """Return the command of each benchmark, by its name."""
     files = sorted((course.root / "tests" / "benchmarks").glob("bench_*.py"))
     return {file.stem: [course.python, file] for file in files}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from _lab import lab_environment
 from _run import ADDRESS
-from _setup import DATA, DISK_NEEDED, Course
+from _setup import DATA, DISK_NEEDED, Checkout
 
 SET_UP = "run: python scripts/course.py lab"
 LAB_PORT = 8888
@@ -41,7 +41,7 @@ class Finding:
         return line if self.ok or not self.remedy else f"{line}\n{'':19}-> {self.remedy}"
 
 
-def examine(course: Course) -> int:
+def examine(course: Checkout) -> int:
     """Print a line for each thing looked at; return 0 if all is right, else 1."""
     findings = []
     for finding in _look(course):
@@ -52,7 +52,7 @@ def examine(course: Course) -> int:
     return 1 if wrong else 0
 
 
-def _look(course: Course) -> Iterator[Finding]:
+def _look(course: Checkout) -> Iterator[Finding]:
     yield Finding("Python", True, f"{platform.python_version()} on {platform.platform(terse=True)}")
     environment = check_environment(course)
     yield environment
@@ -68,7 +68,7 @@ def _look(course: Course) -> Iterator[Finding]:
     yield Finding("LLM, notebook", False, "looked at once the environment is there")
 
 
-def check_environment(course: Course) -> Finding:
+def check_environment(course: Checkout) -> Finding:
     """Look whether .venv is whole and what the lock asks for."""
     if course.is_ready("lab"):
         return Finding("environment", True, f".venv is complete ({course.python})")
@@ -78,7 +78,7 @@ def check_environment(course: Course) -> Finding:
     return Finding("environment", False, f".venv is not usable: {problem}", SET_UP)
 
 
-def check_disk(course: Course, *, installed: bool) -> Finding:
+def check_disk(course: Checkout, *, installed: bool) -> Finding:
     """Look for room to install, or for traces once that is done."""
     free = shutil.disk_usage(course.root).free
     needed = DISK_TO_RUN if installed else DISK_NEEDED
@@ -116,7 +116,7 @@ def check_port(port: int) -> Finding:
         return Finding("port", False, f"{port} is taken: JupyterLab will use the next free one")
 
 
-def check_data(course: Course) -> Finding:
+def check_data(course: Checkout) -> Finding:
     """Look for the handbook and the queries."""
     missing = [name for name in DATA if not (course.root / name).is_file()]
     if missing:
@@ -138,7 +138,7 @@ def check_total_memory() -> Finding:
     )
 
 
-def probe(course: Course) -> list[Finding]:
+def probe(course: Checkout) -> list[Finding]:
     """Look from inside the environment: memory, LLM, and the first notebook, run in a kernel."""
     script = Path(__file__).with_name("_probe.py")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

@@ -16,15 +16,15 @@ import time
 import webbrowser
 from pathlib import Path
 
-from _run import CourseError
-from _setup import Course
+from _run import CommandError
+from _setup import Checkout
 
 FIRST = "notebooks/00_start_here.ipynb"
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 20.0
 
 
-def lab_environment(course: Course) -> dict[str, str]:
+def lab_environment(course: Checkout) -> dict[str, str]:
     """Return the variables that give JupyterLab the course's settings instead of the user's."""
     own = course.state / "lab"
     places = {
@@ -41,7 +41,7 @@ def lab_environment(course: Course) -> dict[str, str]:
     return env | {name: str(place) for name, place in places.items()}
 
 
-def _bring_along(course: Course) -> None:
+def _bring_along(course: Checkout) -> None:
     """Put in place what JupyterLab and IPython read from folders that they also write to."""
     source, own = course.root / "scripts" / "lab", course.state / "lab"
     for file, folder in (
@@ -52,11 +52,11 @@ def _bring_along(course: Course) -> None:
         shutil.copyfile(file, folder / file.name)
 
 
-def open_lab(course: Course, port: int, *, browser: bool) -> int:
+def open_lab(course: Checkout, port: int, *, browser: bool) -> int:
     """Run JupyterLab until Ctrl-C, then stop it and its kernels.
 
     Raises:
-        CourseError: it did not start, or ended by itself.
+        CommandError: it did not start, or ended by itself.
 
     """
     own = course.state / "lab"
@@ -93,7 +93,7 @@ def open_lab(course: Course, port: int, *, browser: bool) -> int:
             if browser and not webbrowser.open(url):
                 print("No browser was found: open the address in one.", flush=True)
             process.wait()
-            raise CourseError(f"JupyterLab ended by itself.\n{_tail(log)}")
+            raise CommandError(f"JupyterLab ended by itself.\n{_tail(log)}")
         except KeyboardInterrupt:
             print("\nStopping JupyterLab and its notebooks", flush=True)
             return 0
@@ -109,7 +109,7 @@ def _port_of(process: "subprocess.Popen[bytes]", runtime: Path, log: Path) -> in
             with contextlib.suppress(OSError, ValueError):  # half written
                 return int(json.loads(file.read_text(encoding="utf-8"))["port"])
         time.sleep(0.1)
-    raise CourseError(
+    raise CommandError(
         f"JupyterLab did not start. It said:\n{_tail(log)}\nIf that speaks of a port, choose"
         " another one with --port; if of a missing file, remove the folder .venv and try again."
     )

@@ -18,8 +18,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from rag_tutorials.course import CourseError
-from rag_tutorials.course.llm import choose_llm
-from rag_tutorials.course.places import course_root
+from rag_tutorials.course.base.places import course_root
+from rag_tutorials.course.equipment.llm import choose_llm
 
 NOTEBOOK = "00_start_here"
 MEMORY_NEEDED = 10**9

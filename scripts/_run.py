@@ -75,7 +75,7 @@ CAUSES = (
 )
 
 
-class CourseError(Exception):
+class CommandError(Exception):
     """A failure told in one sentence: what is wrong and what to do."""
 
 
@@ -161,7 +161,7 @@ def run_step(label: str, command: Sequence[str | Path], env: Mapping[str, str], 
     The output goes to the file `log`, addresses of servers left out.
 
     Raises:
-        CourseError: the command failed; the message says why and where the log is.
+        CommandError: the command failed; the message says why and where the log is.
 
     """
     terminal = sys.stdout.isatty()
@@ -221,4 +221,4 @@ def run_step(label: str, command: Sequence[str | Path], env: Mapping[str, str], 
     print(flush=True)
     output = "\n".join(lines)
     reason = explain(output) or "\n".join(["It said:", *lines[-8:]])
-    raise CourseError(f"{label.strip()}: failed.\n{reason}\nThe whole output is in {log}.")
+    raise CommandError(f"{label.strip()}: failed.\n{reason}\nThe whole output is in {log}.")

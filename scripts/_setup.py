@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from _run import CourseError, clean_environment, run_step, uv_settings, venv_python
+from _run import CommandError, clean_environment, run_step, uv_settings, venv_python
 
 Kind = Literal["lab", "test"]
 
@@ -40,7 +40,7 @@ class Record(TypedDict):
     installed: dict[str, str]
 
 
-class Course:
+class Checkout:
     """The course's folder and the environment inside it."""
 
     def __init__(self, root: Path = ROOT) -> None:
@@ -105,7 +105,7 @@ class Course:
         """Make .venv and the data complete for `kind`, in as little work as that takes.
 
         Raises:
-            CourseError: it did not work; the message says why and what to do.
+            CommandError: it did not work; the message says why and what to do.
 
         """
         self._check_writable()
@@ -181,7 +181,7 @@ class Course:
         for module in ("venv", "ensurepip"):
             if importlib.util.find_spec(module) is None:
                 version = f"{sys.version_info.major}.{sys.version_info.minor}"
-                raise CourseError(
+                raise CommandError(
                     f"This Python cannot make virtual environments: it has no {module}."
                     f" On Debian or Ubuntu: sudo apt install python{version}-venv"
                 )
@@ -194,13 +194,13 @@ class Course:
                     shutil.rmtree(self.venv)
             except OSError as error:
                 self._write_record(complete=False, installed={})  # half of it is gone
-                raise CourseError(
+                raise CommandError(
                     f"The old .venv could not be removed ({error.strerror}). Close JupyterLab and"
                     " other programs that use it, and run the same command again."
                 ) from error
         free = shutil.disk_usage(self.root).free
         if free < DISK_NEEDED:
-            raise CourseError(
+            raise CommandError(
                 f"The disk has {free / 1e9:.1f} GB free; the course needs"
                 f" {DISK_NEEDED / 1e9:.0f} GB. Free some and run the same command again."
             )
@@ -265,7 +265,7 @@ class Course:
             probe.write_bytes(b"x")
             probe.unlink()
         except OSError as error:
-            raise CourseError(
+            raise CommandError(
                 f"Nothing can be written in {self.root} ({error.strerror}). Copy the course to a"
                 " folder of yours, on a disk with 3 GB free, and run the same command there."
             ) from error
@@ -281,7 +281,7 @@ class Course:
             try:
                 _lock(file.fileno())
             except OSError as error:
-                raise CourseError(
+                raise CommandError(
                     "Another command is setting up this course right now."
                     " Wait until it is done, then run the same command again."
                 ) from error

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from _run import CourseError, uv_settings
-from _setup import BOOTSTRAP, LOCKS, Course
+from _run import CommandError, uv_settings
+from _setup import BOOTSTRAP, LOCKS, Checkout
 
 SAME = (
     "--universal",
@@ -30,9 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--upgrade", action="store_true", help="take the newest that fit")
     options = parser.parse_args(arguments)
-    course = Course()
+    course = Checkout()
     if not course.uv.exists():
-        raise CourseError("There is no environment yet; run: python scripts/course.py setup")
+        raise CommandError("There is no environment yet; run: python scripts/course.py setup")
     env = course.environment() | uv_settings(course.pip_config())
     compile_lock: list[str | Path] = [course.uv, "pip", "compile", *SAME]
     compile_lock += ["--upgrade"] if options.upgrade else []
@@ -58,5 +58,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (CourseError, subprocess.CalledProcessError) as error:
+    except (CommandError, subprocess.CalledProcessError) as error:
         sys.exit(str(error))

@@ -12,7 +12,13 @@ from typing import Any
 def phoenix() -> dict[str, Any]:
     """Return what jupyter-server-proxy starts when the tile is clicked."""
     return {
-        "command": [sys.executable, "-m", "rag_tutorials.course.running", "--port", "{port}"],
+        "command": [
+            sys.executable,
+            "-m",
+            "rag_tutorials.course.embedded.running",
+            "--port",
+            "{port}",
+        ],
         "timeout": 30,
         "new_browser_tab": False,
         "launcher_entry": {

@@ -18,7 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rag_tutorials.course.manifest import load_lessons
+from rag_tutorials.course.base.manifest import load_lessons
 
 ROOT = Path(__file__).parents[2]
 

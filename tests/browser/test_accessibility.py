@@ -14,13 +14,14 @@ from axe_playwright_python.sync_playwright import Axe
 from nbconvert.exporters import HTMLExporter
 from playwright.sync_api import BrowserContext, Page
 
-from rag_tutorials.course import exercises, running
-from rag_tutorials.course.links import Frame, Link
-from rag_tutorials.course.manifest import load_lessons
-from rag_tutorials.course.progress import Table
-from rag_tutorials.course.spans import Event, SpanRecord
-from rag_tutorials.course.verdict import NOT_STARTED, NOT_YET, PASSED, UNABLE, Verdict
-from rag_tutorials.course.view import TraceView
+from rag_tutorials.course.base.manifest import load_lessons
+from rag_tutorials.course.embedded import running
+from rag_tutorials.course.embedded.addresses import Frame, Link
+from rag_tutorials.course.judging import catalog
+from rag_tutorials.course.judging.verdict import NOT_STARTED, NOT_YET, PASSED, UNABLE, Verdict
+from rag_tutorials.course.student.progress import Table
+from rag_tutorials.course.traces.spans import Event, SpanRecord
+from rag_tutorials.course.traces.view import TraceView
 
 from .conftest import ROOT
 
@@ -81,7 +82,7 @@ def trace() -> TraceView:
 
 def widgets() -> list[Any]:
     """Everything that the course shows in an output."""
-    exercise = exercises.of_lesson("01")[0]
+    exercise = catalog.of_lesson("01")[0]
     tree = "CHAIN · rag-request\n" + "\n".join(f"└─ RETRIEVER · retrieval {'x' * 90}" for _ in "ab")
     trees = {"expected": tree, "found": tree, "link": LINK}
     return [
@@ -90,7 +91,7 @@ def widgets() -> list[Any]:
         Verdict(exercise, NOT_YET, "Span `a` is missing.", hint="Look at `b`.", **trees),
         Verdict(exercise, NOT_STARTED, "Write your part."),
         Verdict(exercise, UNABLE, "Phoenix does not answer."),
-        Table([("01 Manual spans", exercises.of_lesson("01"))], {exercise.id: "2026-01-01"}),
+        Table([("01 Manual spans", catalog.of_lesson("01"))], {exercise.id: "2026-01-01"}),
         LINK,
         Frame("about:blank", "Open this trace in Phoenix", 300),
     ]

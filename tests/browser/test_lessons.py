@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from rag_tutorials.course.manifest import Lesson, load_lessons
+from rag_tutorials.course.base.manifest import Lesson, load_lessons
 
 from .conftest import ROOT, Lab, Notebook, free, tree_in_phoenix, wait_for
 

@@ -12,8 +12,8 @@ pytestmark = pytest.mark.xdist_group("checks")
 
 EXERCISES = """
 import os
-from rag_tutorials.course import exercises
-from rag_tutorials.course.checks import Exercise, span
+from rag_tutorials.course.judging import catalog
+from rag_tutorials.course.judging.checks import Exercise, span
 
 QUESTION = "How many days?"
 HINTS = ("first hint", "second hint", "third hint")
@@ -62,7 +62,7 @@ EXERCISES = (
         hints=HINTS,
     ),
 )
-exercises.of_lesson = lambda number: EXERCISES if number == "98" else ()
+catalog.of_lesson = lambda number: EXERCISES if number == "98" else ()
 tracer = tracer_provider.get_tracer("test")
 """
 ANSWER = """
@@ -137,7 +137,7 @@ def test_passed_is_one_line_with_a_link_and_is_remembered(classroom: Classroom) 
     assert headline == "98.1 Write it: passed."
     assert "/redirects/traces/" in link
     assert "98.1" in classroom.kernel.ask(
-        "list(__import__('rag_tutorials.course.progress').course.progress.passed())"
+        "list(__import__('rag_tutorials.course.student.progress').course.progress.passed())"
     )
 
 
@@ -377,7 +377,7 @@ def test_ci_turns_red(
 
 
 def test_ci_never_counts_as_the_students_progress(proving: Classroom) -> None:
-    from_file = "__import__('rag_tutorials.course.progress').course.progress"
+    from_file = "__import__('rag_tutorials.course.student.progress').course.progress"
     proving.run(f"{from_file}.reset()")
     assert "not yet" in proving.check("98.1", "answer", BROKEN)
     assert not proving.run(solve("98.1", ANSWER, "answer")).error

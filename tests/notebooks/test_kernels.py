@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from rag_tutorials.course.server import free_port
+from rag_tutorials.course.embedded.phoenix_server import free_port
 
 pytestmark = pytest.mark.xdist_group("kernels")
 

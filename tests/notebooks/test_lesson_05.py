@@ -16,7 +16,7 @@ from nbclient.exceptions import CellExecutionError
 pytestmark = pytest.mark.xdist_group("kernels")
 
 START = """
-from rag_tutorials.course.processes import start
+from rag_tutorials.course.equipment.processes import start
 
 options = ("--endpoint", "http://127.0.0.1:9", "--project", "p")
 worker = start("rag_tutorials.services.worker", *options)

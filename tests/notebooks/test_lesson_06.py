@@ -27,14 +27,14 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.trace import Status, StatusCode
 
-from rag_tutorials.course.processes import Process, start
-from rag_tutorials.course.receiver import Receiver
-from rag_tutorials.course.server import free_port
+from rag_tutorials.course.embedded.phoenix_server import free_port
+from rag_tutorials.course.equipment.processes import Process, start
+from rag_tutorials.course.equipment.receiver import Receiver
 
 pytestmark = pytest.mark.xdist_group("lesson-06")
 
 ROOT = Path(__file__).parents[2]
-MODULE = "rag_tutorials.course.second_phoenix"
+MODULE = "rag_tutorials.course.equipment.second_phoenix"
 PROJECT = Resource({"openinference.project.name": "handbook"})
 
 
@@ -126,7 +126,7 @@ def test_it_ends_with_a_kernel_that_is_killed(when: str, tmp_path: Path) -> None
     wait = "one.wait_until_ready(120)" if when == "ready" else ""
     kernel = (
         "import sys, time\n"
-        "from rag_tutorials.course.processes import start\n"
+        "from rag_tutorials.course.equipment.processes import start\n"
         f"one = start({MODULE!r}, '--folder', sys.argv[1])\n{wait}\n"
         "print(one.pid, flush=True)\ntime.sleep(300)\n"
     )

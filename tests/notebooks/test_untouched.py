@@ -8,11 +8,12 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from rag_tutorials.course import exercises, progress
-from rag_tutorials.course.manifest import load_lessons
+from rag_tutorials.course.base.manifest import load_lessons
+from rag_tutorials.course.judging import catalog
+from rag_tutorials.course.student import progress
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-LESSONS = [lesson.name for lesson in load_lessons() if exercises.of_lesson(lesson.number)]
+LESSONS = [lesson.name for lesson in load_lessons() if catalog.of_lesson(lesson.number)]
 
 
 @pytest.mark.parametrize("name", LESSONS)
@@ -27,7 +28,7 @@ def test_run_all(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         for tag in said.keys() & set(cell.metadata.get("tags", [])):
             for output in cell.outputs:
                 said[tag].append(output.get("text") or output["data"]["text/plain"])
-    number = len(exercises.of_lesson(name[:2]))
+    number = len(catalog.of_lesson(name[:2]))
     assert len(said["check"]) == len(said["solution"]) == number
     for verdict in said["check"]:
         assert ": not yet." in verdict or ": not started." in verdict

@@ -21,10 +21,23 @@ APPLICATION = {
 MAY_KNOW = {
     **dict.fromkeys(APPLICATION, APPLICATION),
     "launcher": set(),  # JupyterLab imports it at every start
+    "loopback": set(),
     "tracing": {"tracing", "schema"},
-    "stub_llm": {"stub_llm"},
-    "services": APPLICATION | {"tracing", "services"},
-    "course": APPLICATION | {"tracing", "stub_llm", "services", "course"},
+    "stub_llm": {"stub_llm", "loopback"},
+    "services": APPLICATION | {"tracing", "services", "loopback"},
+    "course": APPLICATION | {"tracing", "stub_llm", "services", "course", "loopback"},
+}
+# The rooms of `course`, each with those that it stands on.
+STANDS_ON = {
+    "base": set(),
+    "embedded": {"base"},
+    "traces": {"embedded"},
+    "judging": {"traces"},
+    "student": {"judging"},
+    "equipment": {"embedded"},
+    "exercises": {"judging", "equipment", "prepare"},  # to be mended: exercises are content
+    "prepare": {"student", "equipment"},
+    "__init__": {"prepare"},
 }
 TRACING_LIBRARIES = {"opentelemetry", "openinference", "phoenix"}
 FORBIDDEN_LIBRARIES = {
@@ -67,6 +80,25 @@ def test_a_module_knows_only_whom_it_may(file: Path) -> None:
         assert top not in FORBIDDEN_LIBRARIES.get(room, set()), f"{room} must not import {top}"
         if top == "rag_tutorials" and rest:
             assert rest[0] in MAY_KNOW[room], f"{room} must not import {name}"
+
+
+def below(course_room: str) -> set[str]:
+    """Return the rooms that a room of `course` may know: all that it stands on, and itself."""
+    return {course_room}.union(*map(below, STANDS_ON[course_room]))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [file for file in MODULES if room_of(file) == "course"],
+    ids=lambda file: file.relative_to(PACKAGE).as_posix(),
+)
+def test_the_arrows_between_the_rooms_of_the_course_go_one_way(file: Path) -> None:
+    room = file.relative_to(PACKAGE / "course").with_suffix("").parts[0]
+    for name in imports_of(file):
+        top, *rest = name.split(".")
+        if top == "rag_tutorials" and rest[:1] == ["course"] and len(rest) > 1:
+            target = rest[1] if rest[1] in STANDS_ON else "__init__"  # a name of course itself
+            assert target in below(room), f"{room} must not import {name}"
 
 
 def test_nobody_imports_in_a_circle() -> None:

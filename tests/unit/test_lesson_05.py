@@ -21,8 +21,8 @@ import psutil
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from rag_tutorials.course.errors import CourseError
-from rag_tutorials.course.processes import Process, start
+from rag_tutorials.course.base.errors import CourseError
+from rag_tutorials.course.equipment.processes import Process, start
 from rag_tutorials.stub_llm import StubLLM
 
 HANDBOOK = Path(__file__).parents[2] / "data" / "handbook_manual.txt"
@@ -216,7 +216,7 @@ def test_lines_that_are_no_message_are_ignored_and_stdin_ends_the_worker(
 def test_starting_again_stops_the_earlier_one(receiver: Receiver, stub: StubLLM) -> None:
     # In a process of its own: what is running is known by module, and others run here.
     program = f"""
-        from rag_tutorials.course.processes import start
+        from rag_tutorials.course.equipment.processes import start
         options = ("--endpoint", {receiver.endpoint!r}, "--project", "lesson")
         first = start({WORKER!r}, *options)
         second = start({WORKER!r}, *options)
@@ -240,7 +240,7 @@ def test_a_process_that_fails_says_why_and_what_to_do() -> None:
 
 STARTER = """
     import os, signal, sys, time
-    from rag_tutorials.course.processes import start
+    from rag_tutorials.course.equipment.processes import start
     options = ("--endpoint", {endpoint!r}, "--project", "lesson")
     service = start({retrieval!r}, "--handbook", {handbook!r}, *options)
     worker = start({worker!r}, *options)

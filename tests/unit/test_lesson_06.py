@@ -20,9 +20,10 @@ from opentelemetry.sdk.trace.sampling import (
     TraceIdRatioBased,
 )
 
-from rag_tutorials.course.checks import MistakeError
-from rag_tutorials.course.exercises import find, lesson_06
-from rag_tutorials.course.receiver import Receiver
+from rag_tutorials.course.equipment.receiver import Receiver
+from rag_tutorials.course.exercises import lesson_06
+from rag_tutorials.course.judging.catalog import find
+from rag_tutorials.course.judging.checks import MistakeError
 
 NAMES = {"service.name": "handbook-app", "deployment.environment.name": "production"}
 SOLVED: dict[str, Any] = {

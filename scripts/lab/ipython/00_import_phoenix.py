@@ -1,4 +1,4 @@
-"""Begin to import Phoenix as a kernel starts (see rag_tutorials.course.background)."""
+"""Begin to import Phoenix as a kernel starts (see rag_tutorials.course.embedded.background)."""
 
 
 def _begin() -> None:
@@ -6,7 +6,7 @@ def _begin() -> None:
 
     def work() -> None:
         try:
-            from rag_tutorials.course import background
+            from rag_tutorials.course.embedded import background
         except ImportError:  # a kernel of another Python
             return
         background.import_phoenix()

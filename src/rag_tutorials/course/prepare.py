@@ -7,17 +7,18 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag_tutorials.course import background, checks, exercises, links, server, solutions
-from rag_tutorials.course.errors import CourseError
-from rag_tutorials.course.llm import LLMChoice, choose_llm, shared_stub
-from rag_tutorials.course.manifest import load_lessons
-from rag_tutorials.course.places import course_root, state_dir
-from rag_tutorials.course.traces import Traces
-from rag_tutorials.course.view import Showable, TraceView, show
+from rag_tutorials.course.base.errors import CourseError
+from rag_tutorials.course.base.manifest import load_lessons
+from rag_tutorials.course.base.places import course_root, state_dir
+from rag_tutorials.course.embedded import addresses, background, phoenix_server
+from rag_tutorials.course.equipment.llm import LLMChoice, choose_llm, shared_stub
+from rag_tutorials.course.judging import catalog, checks, solutions
+from rag_tutorials.course.traces.reading import Traces
+from rag_tutorials.course.traces.view import Showable, TraceView, show
 from rag_tutorials.stub_llm import StubLLM
 
 if TYPE_CHECKING:  # it is a command too, and a command is not imported by its package
-    from rag_tutorials.course.progress import Table
+    from rag_tutorials.course.student.progress import Table
 
 FIRST_PORT = 6006
 _current: list[Course] = []
@@ -26,7 +27,9 @@ _current: list[Course] = []
 class Course(Traces):
     """What a notebook knows about its surroundings. Made by :func:`prepare`."""
 
-    def __init__(self, project: str, root: Path, llm: LLMChoice, storage: server.Storage) -> None:
+    def __init__(
+        self, project: str, root: Path, llm: LLMChoice, storage: phoenix_server.Storage
+    ) -> None:
         super().__init__(project)
         self.root = root
         self.llm = llm
@@ -75,11 +78,11 @@ class Course(Traces):
             CourseError: there is no such exercise.
             AssertionError: where solutions are proven (CI), the proof fails.
         """
-        verdict = checks.judge(self, exercises.find(exercise_id), given)
+        verdict = checks.judge(self, catalog.find(exercise_id), given)
         if solutions.proving():
             solutions.note(verdict)
         elif verdict.passed:
-            from rag_tutorials.course import progress
+            from rag_tutorials.course.student import progress
 
             progress.remember(exercise_id)
         return verdict
@@ -90,7 +93,7 @@ class Course(Traces):
         Raises:
             AssertionError: where solutions are proven (CI), one of this lesson's was not.
         """
-        from rag_tutorials.course import progress
+        from rag_tutorials.course.student import progress
 
         lesson = self.project[:2]
         if solutions.proving():
@@ -122,7 +125,7 @@ def prepare(name: str) -> Course:
         _current[:] = [course]
     solutions.register_magic()
     print(f"{name} is ready. Answers come from {course.llm.description}.")
-    print(f"Phoenix will be at {links.browser_url(course.port)}")
+    print(f"Phoenix will be at {addresses.browser_url(course.port)}")
     return course
 
 
@@ -148,13 +151,13 @@ def _preferred_port(name: str) -> int:
     return FIRST_PORT + (lessons.index(name) if name in lessons else len(lessons))
 
 
-def _open_phoenix(name: str) -> server.Storage:
-    storage = server.Storage.claim(state_dir() / "phoenix", name)
-    port = server.free_port(_preferred_port(name))
-    removed = server.set_environment(port, storage.path)
-    version = server.import_phoenix()
+def _open_phoenix(name: str) -> phoenix_server.Storage:
+    storage = phoenix_server.Storage.claim(state_dir() / "phoenix", name)
+    port = phoenix_server.free_port(_preferred_port(name))
+    removed = phoenix_server.set_environment(port, storage.path)
+    version = phoenix_server.import_phoenix()
     for variable in removed:
         print(f"{variable} is set and ignored here: this course's traces stay on this machine.")
-    if remark := server.version_remark(version):
+    if remark := phoenix_server.version_remark(version):
         print(remark)
     return storage

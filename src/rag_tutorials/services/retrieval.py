@@ -25,12 +25,12 @@ from starlette.routing import Route
 
 from rag_tutorials.chunking import semantic_chunk_documents
 from rag_tutorials.io_utils import load_handbook_documents
+from rag_tutorials.loopback import HOST
 from rag_tutorials.pipeline import Retriever, build_dense_retriever
 from rag_tutorials.services.lifeline import Lifeline, send
 from rag_tutorials.services.remote import remote_context
 from rag_tutorials.tracing import configure_tracing, get_tracer, traced_retrieval
 
-HOST = "127.0.0.1"
 SERVICE_NAME = "retrieval-service"
 SPAN_NAME = "POST /retrieve"
 _ATTRIBUTES = {

@@ -10,13 +10,14 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from rag_tutorials.loopback import HOST
+
 from .faults import Api, Fault, FaultName
 from .journal import RequestRecord
 
 if TYPE_CHECKING:
     from .app import Gateway
 
-HOST = "127.0.0.1"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 

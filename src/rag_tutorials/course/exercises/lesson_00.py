@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openinference.semconv.trace import SpanAttributes
 
-from rag_tutorials.course.checks import Exercise, Found
+from rag_tutorials.course.judging.checks import Exercise, Found
 
 FIRST_DOCUMENT = f"{SpanAttributes.RETRIEVAL_DOCUMENTS}.0.document"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from openinference.semconv.trace import SpanAttributes
 
-from rag_tutorials.course.checks import Exercise, Rule, span
+from rag_tutorials.course.judging.checks import Exercise, Rule, span
 
 QUESTION = "How long is the probation period?"
 A_TEXT = Rule("a text that is not empty", lambda value: isinstance(value, str) and value != "")

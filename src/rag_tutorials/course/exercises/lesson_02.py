@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from rag_tutorials.course.checks import Exercise, Found, span
-from rag_tutorials.course.llm import shared_stub
-from rag_tutorials.course.spans import SpanRecord
+from rag_tutorials.course.equipment.llm import shared_stub
+from rag_tutorials.course.judging.checks import Exercise, Found, span
+from rag_tutorials.course.traces.spans import SpanRecord
 
 if TYPE_CHECKING:
     from rag_tutorials.course.prepare import Course

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from openinference.semconv.trace import RerankerAttributes, SpanAttributes
 from opentelemetry import trace
 
-from rag_tutorials.course.checks import Exercise, ExpectedSpan, Found, Rule, span
+from rag_tutorials.course.judging.checks import Exercise, ExpectedSpan, Found, Rule, span
 from rag_tutorials.io_utils import load_queries
 from rag_tutorials.schema import QueryExample, RetrievalResult
 

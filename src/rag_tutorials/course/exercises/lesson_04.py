@@ -9,7 +9,14 @@ from unittest import mock
 
 import httpx2  # what the OpenAI client is built on
 
-from rag_tutorials.course.checks import Exercise, ExpectedSpan, Found, MistakeError, Rule, span
+from rag_tutorials.course.judging.checks import (
+    Exercise,
+    ExpectedSpan,
+    Found,
+    MistakeError,
+    Rule,
+    span,
+)
 
 CODE = "Q-2290-B"
 CARRY_QUESTION = "How many days may be carried over?"

@@ -11,7 +11,7 @@ from opentelemetry import baggage, context, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext
 
-from rag_tutorials.course.checks import Exercise, Found, MistakeError, span
+from rag_tutorials.course.judging.checks import Exercise, Found, MistakeError, span
 
 QUESTION = "How long is the probation period?"
 QUESTIONS = (

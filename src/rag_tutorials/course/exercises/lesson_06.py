@@ -17,9 +17,9 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 
-from rag_tutorials.course.checks import Exercise, Found, MistakeError, Rule, span
-from rag_tutorials.course.receiver import Receiver
-from rag_tutorials.course.spans import SpanRecord, poll
+from rag_tutorials.course.equipment.receiver import Receiver
+from rag_tutorials.course.judging.checks import Exercise, Found, MistakeError, Rule, span
+from rag_tutorials.course.traces.spans import SpanRecord, poll
 
 if TYPE_CHECKING:
     from rag_tutorials.course.prepare import Course

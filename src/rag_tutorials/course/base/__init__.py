@@ -1,0 +1,1 @@
+"""Errors, places and the list of lessons."""

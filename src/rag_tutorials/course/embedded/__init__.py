@@ -1,0 +1,1 @@
+"""One Phoenix in this kernel: its import, folder, port, start and addresses."""

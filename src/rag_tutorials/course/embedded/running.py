@@ -1,0 +1,103 @@
+"""Which notebooks' Phoenixes run now, and a small page that leads to them.
+
+JupyterLab's launcher starts the page (``rag_tutorials.launcher``): every notebook has a Phoenix of
+its own, so the page lists them, and leads on by itself where there is but one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import html
+import json
+import os
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+from rag_tutorials.course.base.places import state_dir
+from rag_tutorials.course.embedded import addresses, asking
+from rag_tutorials.loopback import HOST
+
+_FILE = "running.json"
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Phoenix</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ background: light-dark(#fff, #111); color: light-dark(#111, #eee); }}
+a {{ color: light-dark(#0b57d0, #9ec1ff); }}
+body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 40em; margin: 3em auto; padding: 0 1em; }}
+</style></head>
+<body><main><h1>Phoenix</h1>
+{body}
+<p><a href="">Look again</a></p></main></body></html>
+"""
+_NONE = """<p>No notebook runs a Phoenix now. Open a lesson and run its first two cells: they start
+the notebook's own Phoenix, which ends when you close the notebook.</p>"""
+_MANY = "<p>Each open notebook has a Phoenix of its own:</p>\n<ul>\n{items}\n</ul>"
+
+
+def note(port: int) -> None:
+    """Write down, beside its traces, that this process's Phoenix listens on ``port``.
+
+    Without a folder of traces, or where it cannot be written, the page does without.
+    """
+    me = psutil.Process()
+    text = json.dumps({"port": port, "pid": me.pid, "started": me.create_time()})
+    with contextlib.suppress(KeyError, OSError):
+        Path(os.environ["PHOENIX_WORKING_DIR"], _FILE).write_text(text, encoding="utf-8")
+
+
+def running(parent: Path) -> Iterator[tuple[str, int]]:
+    """Yield name and port of each Phoenix below ``parent`` whose kernel lives and that answers."""
+    for file in sorted(parent.glob(f"*/{_FILE}")):
+        try:
+            said = json.loads(file.read_text(encoding="utf-8"))
+            port, pid, started = int(said["port"]), int(said["pid"]), float(said["started"])
+            alive = abs(psutil.Process(pid).create_time() - started) < 1
+        except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+            continue  # half written, or its kernel has ended
+        if alive and asking.answers(f"http://{HOST}:{port}"):
+            yield file.parent.name, port
+
+
+def page(found: list[tuple[str, int]]) -> str:
+    """Return the page for these Phoenixes."""
+    if not found:
+        return _PAGE.format(body=_NONE)
+    items = "\n".join(
+        f'<li><a href="{html.escape(addresses.browser_url(port))}/">{html.escape(name)}</a></li>'
+        for name, port in found
+    )
+    body = _MANY.format(items=items)
+    if len(found) == 1:
+        only = json.dumps(f"{addresses.browser_url(found[0][1])}/")
+        body += f"\n<script>location.replace({only})</script>"
+    return _PAGE.format(body=body)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        content = page(list(running(state_dir() / "phoenix"))).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: JupyterLab's log is for JupyterLab."""
+
+
+def main() -> None:
+    """Serve the page on a loopback port until stopped."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    ThreadingHTTPServer((HOST, parser.parse_args().port), _Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What single lessons need: receivers, processes, a second Phoenix, the LLM."""

@@ -1,0 +1,254 @@
+"""An OTLP receiver on the loopback interface that misbehaves on demand and keeps what it gets."""
+
+from __future__ import annotations
+
+import atexit
+import gzip
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+from rag_tutorials.loopback import HOST
+
+PATH = "/v1/traces"
+LONGEST_WAIT_S = 30.0
+_UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "deflate": zlib.decompress,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A span as it came over the wire."""
+
+    name: str
+    trace_id: str
+    attributes: dict[str, Any]
+    dropped_attributes: int
+    resource: dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Fault:
+    status: int = 200
+    seconds: float = 0.0
+    retry_after: float | None = None
+    times: int | None = None
+
+
+@dataclass(slots=True)
+class _Journal:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    fault: _Fault | None = None
+    statuses: list[int] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+
+    def next_fault(self) -> _Fault:
+        with self.lock:
+            fault = self.fault
+            if fault is None:
+                return _Fault()
+            if fault.times is not None:
+                fault.times -= 1
+                if fault.times <= 0:
+                    self.fault = None
+            return fault
+
+
+class Receiver:
+    """A running receiver for OTLP over HTTP with protobuf; make one with :meth:`start`.
+
+    It listens on a free loopback port, and stops with :meth:`stop`, with its ``with`` block, or
+    with the interpreter.
+    """
+
+    def __init__(self, server: _Server) -> None:
+        self._server = server
+        self._journal = server.journal
+        self._thread = threading.Thread(
+            target=server.serve_forever, args=(0.05,), name="otlp-receiver", daemon=True
+        )
+
+    @classmethod
+    def start(cls) -> Self:
+        """Start a receiver and return when it accepts connections."""
+        receiver = cls(_Server())
+        receiver._thread.start()
+        atexit.register(receiver.stop)
+        return receiver
+
+    @property
+    def url(self) -> str:
+        """The base URL, for ``OTEL_EXPORTER_OTLP_ENDPOINT``."""
+        return f"http://{HOST}:{self._server.server_address[1]}"
+
+    @property
+    def endpoint(self) -> str:
+        """Where spans are sent: the base URL and ``/v1/traces``."""
+        return self.url + PATH
+
+    @property
+    def statuses(self) -> list[int]:
+        """The status of each answer so far, oldest first."""
+        return list(self._journal.statuses)
+
+    @property
+    def headers(self) -> list[dict[str, str]]:
+        """The headers of each request so far, names in lower case, oldest first."""
+        return list(self._journal.headers)
+
+    @property
+    def everything(self) -> bytes:
+        """All that was accepted, as the bytes that came over the wire, decompressed.
+
+        Protobuf keeps texts as UTF-8: a search for a secret here sees every corner of a span.
+        """
+        return b"\n".join(self._journal.bodies)
+
+    @property
+    def spans(self) -> list[Arrived]:
+        """The spans that were accepted, in order of arrival."""
+        return [span for body in list(self._journal.bodies) for span in _decoded(body)]
+
+    def clear(self) -> None:
+        """Forget what arrived."""
+        with self._journal.lock:
+            self._journal.bodies.clear()
+            self._journal.statuses.clear()
+            self._journal.headers.clear()
+
+    @contextmanager
+    def fault(
+        self,
+        status: int = 200,
+        *,
+        seconds: float = 0.0,
+        retry_after: float | None = None,
+        times: int | None = None,
+    ) -> Iterator[None]:
+        """Misbehave while the ``with`` block runs, or for ``times`` requests of it.
+
+        A request is answered after ``seconds`` (30 at most) with ``status`` and, if given, a
+        Retry-After header of ``retry_after`` seconds. Only a status of 200 accepts the spans.
+        """
+        with self._journal.lock:
+            self._journal.fault = _Fault(status, min(seconds, LONGEST_WAIT_S), retry_after, times)
+        try:
+            yield
+        finally:
+            with self._journal.lock:
+                self._journal.fault = None
+
+    def stop(self) -> None:
+        """Stop at once, waiting requests included; a second call does nothing."""
+        atexit.unregister(self.stop)
+        if not self._journal.stopping.is_set():
+            self._journal.stopping.set()
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._journal.stopping.is_set() else "running"
+        return f"<Receiver {self.url}, {state}>"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self) -> None:
+        self.journal = _Journal()
+        super().__init__((HOST, 0), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that gave up waiting is what a fault is for: nothing to print."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def do_POST(self) -> None:
+        journal = self.server.journal
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        with journal.lock:
+            journal.headers.append({name.lower(): each for name, each in self.headers.items()})
+        fault = journal.next_fault()
+        if journal.stopping.wait(fault.seconds) or self.path != PATH:
+            self._answer(503 if journal.stopping.is_set() else 404)
+            return
+        if fault.status == 200:
+            unpack = _UNPACK.get(self.headers.get("content-encoding", ""), bytes)
+            body = unpack(body)
+            with journal.lock:
+                journal.bodies.append(body)
+        with journal.lock:
+            journal.statuses.append(fault.status)
+        retry = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
+        self._answer(fault.status, retry)
+
+    def _answer(self, status: int, headers: Mapping[str, str] | None = None) -> None:
+        content = ExportTraceServiceResponse().SerializeToString()
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "application/x-protobuf")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing on stderr."""
+
+
+def _decoded(body: bytes) -> Iterator[Arrived]:
+    for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+        sender = _plain(resource.resource.attributes)
+        for scope in resource.scope_spans:
+            for span in scope.spans:
+                yield Arrived(
+                    span.name,
+                    span.trace_id.hex(),
+                    _plain(span.attributes),
+                    span.dropped_attributes_count,
+                    sender,
+                )
+
+
+def _plain(attributes: Any) -> dict[str, Any]:
+    pairs: Iterator[KeyValue] = iter(attributes)
+    return {pair.key: _value(pair.value) for pair in pairs}
+
+
+def _value(value: AnyValue) -> Any:
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return [_value(each) for each in value.array_value.values]
+    return getattr(value, kind) if kind else None

@@ -1,0 +1,79 @@
+"""A Phoenix that asks for a key, as a program of its own: ``python -m`` this module.
+
+It stands in for the shared server of a team.
+:func:`rag_tutorials.course.equipment.processes.start` starts it and ends it. Its first message is
+``url``, where it listens on the loopback interface, and ``admin_secret``, the bearer token with
+which its API makes the first user. Nothing is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import secrets
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+
+from rag_tutorials.course.embedded import phoenix_server
+from rag_tutorials.course.embedded.asking import answers
+from rag_tutorials.course.embedded.fast_imports import fast_imports
+from rag_tutorials.loopback import HOST
+from rag_tutorials.services.lifeline import Lifeline, send
+
+_START_S = 60.0
+_POLL_S = 0.05
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="for its database; emptied")
+    parser.add_argument("--database", help="a postgresql:// URL without a password")
+    arguments = parser.parse_args()
+    folder: Path = arguments.folder
+    lifeline = Lifeline()
+    shutil.rmtree(folder, ignore_errors=True)  # earlier keys were signed with another secret
+    folder.mkdir(parents=True)
+    port = phoenix_server.free_port()
+    phoenix_server.set_environment(port, folder)
+    admin_secret = secrets.token_hex(16)
+    os.environ.update(
+        PHOENIX_ENABLE_AUTH="true",
+        PHOENIX_SECRET=secrets.token_hex(16),
+        PHOENIX_ADMIN_SECRET=admin_secret,
+        PHOENIX_DEFAULT_ADMIN_INITIAL_PASSWORD=secrets.token_hex(16),
+    )
+    if arguments.database:
+        os.environ["PHOENIX_SQL_DATABASE_URL"] = arguments.database
+    phoenix_server.import_phoenix()
+    logging.disable(logging.WARNING)
+    for task in (lambda: _greet(port, admin_secret), lambda: _end_with(lifeline)):
+        threading.Thread(target=task, daemon=True).start()
+    with fast_imports():
+        from phoenix.server.main import main as phoenix
+    sys.argv = ["phoenix", "serve"]
+    phoenix()
+
+
+def _greet(port: int, admin_secret: str) -> None:
+    url = f"http://{HOST}:{port}"
+    deadline = time.monotonic() + _START_S
+    while not answers(url):
+        if time.monotonic() > deadline:
+            os._exit(1)
+        time.sleep(_POLL_S)
+    send({"url": url, "admin_secret": admin_secret})
+
+
+def _end_with(lifeline: Lifeline) -> None:
+    for _ in lifeline:
+        pass
+    os._exit(0)  # its traces are not kept, so there is nothing to close
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What an exercise expects, the comparison and the verdict."""

@@ -1,0 +1,92 @@
+"""What a check says, as HTML in a notebook and as text elsewhere."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+from rag_tutorials.course.embedded.addresses import Link
+from rag_tutorials.course.judging.exercise import Exercise
+
+PASSED, NOT_YET, NOT_STARTED, UNABLE = "passed", "not yet", "not started", "unable"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check says. It shows itself in a notebook and prints as text.
+
+    ``state`` is ``passed``, ``not yet``, ``not started``, or ``unable`` (the check could not look:
+    no Phoenix, no provider).
+    """
+
+    exercise: Exercise
+    state: str
+    sentence: str = ""
+    expected: str = ""
+    found: str = ""
+    hint: str = ""
+    link: Link | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the exercise is solved."""
+        return self.state == PASSED
+
+    @property
+    def headline(self) -> str:
+        """The exercise and how it stands, in one line."""
+        words = {PASSED: "passed", NOT_YET: "not yet", NOT_STARTED: "not started"}
+        return f"{self.exercise.id} {self.exercise.title}: {words.get(self.state, 'cannot check')}"
+
+    def __repr__(self) -> str:
+        lines = [f"{self.headline}."]
+        lines += [self.sentence] if self.sentence else []
+        for words, tree in (("Expected", self.expected), ("Found", self.found)):
+            if tree:
+                lines += [f"{words}:", *(f"  {line}" for line in tree.splitlines())]
+        lines += [f"Hint: {self.hint}"] if self.hint else []
+        lines += [repr(self.link)] if self.link else []
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        colour = {PASSED: "#2e7d32", UNABLE: "#8888"}.get(self.state, "#b26a00")
+        parts = [f"<b>{html.escape(self.headline)}</b>"]
+        if self.passed:
+            link = f"<div>{self.link._repr_html_()}</div>" if self.link else ""
+            return _box(colour, parts[0] + link)
+        if self.sentence:
+            parts.append(f'<div style="margin:4px 0">{_prose(self.sentence)}</div>')
+        if self.expected or self.found:
+            trees = "".join(
+                '<div style="flex:0 1 auto;min-width:0;max-width:100%">'
+                f'<div style="opacity:0.75;font-size:90%">{words}</div>{_pre(tree)}</div>'
+                for words, tree in (("Expected", self.expected), ("Found", self.found))
+                if tree
+            )
+            columns = "display:flex;flex-wrap:wrap;gap:8px 24px;margin:4px 0"
+            parts.append(f'<div style="{columns}">{trees}</div>')
+        if self.hint:
+            parts.append(f'<div style="margin:4px 0"><b>Hint</b> {_prose(self.hint)}</div>')
+        if self.link:
+            parts.append(f"<div>{self.link._repr_html_()}</div>")
+        return _box(colour, "".join(parts))
+
+
+def _prose(text: str) -> str:
+    """Escape text and set what stands between backticks as code."""
+    parts = html.escape(text).split("`")
+    if len(parts) % 2 == 0:
+        return "`".join(parts)
+    return "".join(
+        f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts)
+    )
+
+
+def _pre(text: str) -> str:
+    style = "margin:0;padding:2px 8px;white-space:pre;overflow-x:auto;background:#80808014"
+    # The keyboard scrolls what it can focus.
+    return f'<pre tabindex="0" style="{style}">{html.escape(text)}</pre>'
+
+
+def _box(colour: str, inside: str) -> str:
+    return f'<div style="border-left:4px solid {colour};padding:2px 0 2px 12px">{inside}</div>'

@@ -1,0 +1,1 @@
+"""What a student has passed, and beginning anew."""

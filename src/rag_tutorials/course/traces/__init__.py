@@ -1,0 +1,1 @@
+"""Spans read back from Phoenix, and drawn."""

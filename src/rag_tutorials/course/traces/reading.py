@@ -1,0 +1,123 @@
+"""A notebook's Phoenix from the outside: where it is, and the traces that it has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from rag_tutorials.course.base.errors import CourseError
+from rag_tutorials.course.embedded import addresses
+from rag_tutorials.course.traces import spans
+from rag_tutorials.loopback import HOST
+
+
+class Traces:
+    """The traces of one project in the Phoenix of this kernel."""
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        self._client: Any = None
+        self._client_port = 0
+
+    @property
+    def port(self) -> int:
+        """The loopback port of this notebook's Phoenix."""
+        return int(os.environ["PHOENIX_PORT"])
+
+    @property
+    def phoenix_url(self) -> str:
+        """This notebook's Phoenix for code: reading back, exporting."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def otlp_endpoint(self) -> str:
+        """Where spans are sent: OTLP over HTTP."""
+        return f"http://{HOST}:{self.port}/v1/traces"
+
+    def link(self, what: spans.OneSpan | None = None) -> addresses.Link:
+        """Return a link to the trace of a span (or of a trace id); without one, to the project.
+
+        Raises:
+            CourseError: the span was never recorded, or the text is not a trace id.
+        """
+        return addresses.Link(self._url_of(what), self._words_for(what))
+
+    def view(
+        self,
+        what: spans.OneSpan | None = None,
+        height: int = 560,
+    ) -> addresses.Frame:
+        """Return Phoenix in a frame, ``height`` pixels high, open on a trace or on the project.
+
+        Raises:
+            CourseError: the span was never recorded, or the text is not a trace id.
+        """
+        return addresses.Frame(self._url_of(what), self._words_for(what), height)
+
+    def read_back(
+        self,
+        what: spans.OneSpan,
+        expect: int = 1,
+        timeout: float = 10.0,
+    ) -> list[spans.SpanRecord]:
+        """Read a trace's spans back from Phoenix, oldest first.
+
+        A span is readable a tenth of a second after its export, parents often after their
+        children: this asks again until ``expect`` spans are there or ``timeout`` seconds are over.
+
+        Raises:
+            CourseError: fewer spans arrived, or Phoenix does not answer.
+        """
+        trace_id = spans.trace_id_of(what)
+        found = spans.poll(lambda: self.fetch_trace(trace_id), expect, timeout)
+        if len(found) < expect:
+            names = ", ".join(span.name for span in found) or "none"
+            raise CourseError(
+                f"Phoenix has {len(found)} of the {expect} spans expected in trace {trace_id} "
+                f"({names}); run the cell with register() and the one that makes the trace again."
+            )
+        return list(found)
+
+    def fetch_trace(self, trace_id: str) -> Sequence[spans.SpanRecord]:
+        """Return the spans of a trace that Phoenix has now, in any order."""
+        return self.fetch(trace_ids=[trace_id])
+
+    def fetch(self, **filters: Any) -> Sequence[spans.SpanRecord]:
+        """Return the spans of this notebook's project that Phoenix has now.
+
+        ``filters`` are those of ``phoenix.client``'s ``spans.get_spans``.
+        """
+        try:
+            found = self.client.spans.get_spans(
+                project_identifier=self.project, **{"limit": 10_000, **filters}
+            )
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == HTTPStatus.NOT_FOUND:
+                return []  # a project begins with its first span
+            raise
+        return [spans.from_phoenix(span) for span in found]
+
+    @property
+    def client(self) -> Any:
+        """A ``phoenix.client.Client`` of this notebook's Phoenix."""
+        if self._client is None or self._client_port != self.port:
+            from phoenix.client import Client
+
+            self._client = Client(base_url=self.phoenix_url)
+            self._client_port = self.port
+        return self._client
+
+    def _url_of(self, what: spans.OneSpan | None) -> str:
+        base = addresses.browser_url(self.port)
+        if what is None:
+            return f"{base}/redirects/projects/{self.project}"
+        return f"{base}/redirects/traces/{spans.trace_id_of(what)}"
+
+    def _words_for(self, what: object) -> str:
+        return (
+            f"Project {self.project} in Phoenix" if what is None else "Open this trace in Phoenix"
+        )

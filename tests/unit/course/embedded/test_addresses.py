@@ -1,0 +1,57 @@
+"""Links on a laptop and behind a hub, and the trace ids that they need."""
+
+from __future__ import annotations
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from rag_tutorials.course.base.errors import CourseError
+from rag_tutorials.course.embedded import addresses
+from rag_tutorials.course.traces import spans
+
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+
+
+def test_on_a_laptop_the_host_is_localhost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
+    assert addresses.browser_url(6006) == "http://localhost:6006"
+
+
+def test_behind_a_hub_the_link_goes_through_the_users_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
+    assert addresses.browser_url(6006) == "/user/ada/proxy/6006"
+
+
+def test_a_link_has_a_text_form_and_escapes_its_html() -> None:
+    link = addresses.Link('http://localhost:1/"><script>', "Open <this>")
+    assert repr(link) == 'Open <this>: http://localhost:1/"><script>'
+    assert "<script>" not in link._repr_html_()
+    assert "&lt;this&gt;" in link._repr_html_()
+
+
+def test_a_frame_has_a_title_and_a_link_beside_it() -> None:
+    shown = addresses.Frame("http://localhost:1/x", "Open this trace", 400)._repr_html_()
+    assert 'title="Open this trace"' in shown
+    assert shown.count("http://localhost:1/x") == 3
+
+
+def test_a_trace_id_comes_from_a_span_a_context_or_itself() -> None:
+    with TracerProvider().get_tracer("test").start_as_current_span("x") as span:
+        expected = trace.format_trace_id(span.get_span_context().trace_id)
+    assert spans.trace_id_of(span) == expected
+    assert spans.trace_id_of(span.get_span_context()) == expected
+    assert spans.trace_id_of(TRACE_ID) == TRACE_ID
+
+
+@pytest.mark.parametrize("wrong", ["", "abc", TRACE_ID.upper()])
+def test_a_text_that_is_no_trace_id_is_one_sentence(wrong: str) -> None:
+    with pytest.raises(CourseError, match="is not a trace id"):
+        spans.trace_id_of(wrong)
+
+
+def test_a_span_that_nobody_recorded_says_why() -> None:
+    with pytest.raises(CourseError, match=r"never recorded.*register\(\)"):
+        spans.trace_id_of(trace.INVALID_SPAN)

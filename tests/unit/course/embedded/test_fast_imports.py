@@ -1,0 +1,86 @@
+"""The quick import of Phoenix: what it leaves out, and that all of it is there when asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rag_tutorials.course.embedded.fast_imports import LaterModule, fast_imports
+
+IMPORT = """
+import os, sys
+from pathlib import Path
+from rag_tutorials.course.embedded import fast_imports, phoenix_server
+phoenix_server.set_environment(phoenix_server.free_port(), Path(sys.argv[1]))
+"""
+TURNED_ON = """
+os.environ.update(PHOENIX_ENABLE_MCP_SERVER="true", PHOENIX_DISABLE_AGENT_ASSISTANT="false")
+phoenix_server.import_phoenix()
+assert not {"anthropic", "fastmcp", "mcp", "rfc3987_syntax"} & set(sys.modules)
+assert not set(fast_imports._LATER) & set(sys.modules)
+
+import httpx, phoenix
+session = phoenix.launch_app(use_temp_dir=False)
+client = {"name": "test", "version": "1"}
+params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
+said = httpx.post(
+    session.url + "mcp",
+    json={"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params},
+    headers={"accept": "application/json, text/event-stream"},
+    timeout=30,
+    trust_env=False,
+)
+assert said.is_success and '"serverInfo"' in said.text, said.text
+
+from phoenix.server.api.routers import agents
+assert agents.get_external_tool_definition("no such tool") is None
+assert {"anthropic", "fastmcp", "mcp"} <= set(sys.modules)
+"""
+ANOTHER_VERSION = """
+phoenix_server.TESTED_PHOENIX = "1.0"
+phoenix_server.import_phoenix()
+assert {"anthropic", "fastmcp", "mcp"} <= set(sys.modules)
+"""
+
+
+def run(code: str, folder: Path) -> None:
+    """Run code in a fresh Python."""
+    ran = subprocess.run(
+        [sys.executable, "-c", IMPORT + code, folder], capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_what_is_left_out_works_when_it_is_turned_on(tmp_path: Path) -> None:
+    run(TURNED_ON, tmp_path)
+
+
+def test_a_phoenix_that_was_not_tested_is_imported_whole(tmp_path: Path) -> None:
+    run(ANOTHER_VERSION, tmp_path)
+
+
+def test_a_module_is_imported_when_its_function_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "costly_module.py").write_text("def double(x):\n    return 2 * x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "costly_module", LaterModule("costly_module"))
+    from costly_module import double  # type: ignore[import-not-found]
+
+    assert isinstance(sys.modules["costly_module"], LaterModule)
+    assert double(4) == 8
+    assert not isinstance(sys.modules["costly_module"], LaterModule)
+
+
+def test_an_import_that_fails_leaves_nothing_behind() -> None:
+    before = set(sys.modules)
+    with contextlib.suppress(ImportError), fast_imports():
+        assert not gc.isenabled()
+        raise ImportError
+    assert gc.isenabled()
+    assert set(sys.modules) == before

@@ -1,0 +1,350 @@
+"""The first difference between a trace that an exercise expects and the one found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import Link, Status, StatusCode, Tracer, format_span_id
+
+from rag_tutorials.course.judging.expected import (
+    Comparison,
+    ExpectedSpan,
+    Rule,
+    expected_text,
+    span,
+)
+from rag_tutorials.course.traces.found import Found
+from rag_tutorials.course.traces.spans import from_sdk
+
+KIND = "openinference.span.kind"
+REQUEST = span("request", "CHAIN", span("retrieval", "RETRIEVER"), span("generation", "LLM"))
+
+
+class Recorded:
+    """Spans of the SDK, kept in memory."""
+
+    def __init__(self) -> None:
+        self.exporter = InMemorySpanExporter()
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.tracer: Tracer = provider.get_tracer("test")
+
+    def span(self, name: str, kind: str | None = None, **more: Any) -> Any:
+        attributes = {**({KIND: kind} if kind else {}), **more.pop("attributes", {})}
+        return self.tracer.start_as_current_span(name, attributes=attributes, **more)
+
+    @property
+    def finished(self) -> tuple[ReadableSpan, ...]:
+        return self.exporter.get_finished_spans()
+
+    def differences(self, *expected: ExpectedSpan, **more: Any) -> list[str]:
+        links = {
+            format_span_id(one.context.span_id): [
+                format_span_id(link.context.span_id) for link in one.links
+            ]
+            for one in self.finished
+            if one.context
+        }
+        found = Found(from_sdk(one) for one in self.finished)
+        comparison = Comparison(expected, found, links=lambda one: links[one.span_id], **more)
+        return list(comparison.differences())
+
+
+@pytest.fixture
+def recorded() -> Recorded:
+    return Recorded()
+
+
+def right(recorded: Recorded) -> None:
+    with recorded.span("request", "CHAIN"):
+        with recorded.span("retrieval", "RETRIEVER"):
+            pass
+        with recorded.span("generation", "LLM"):
+            pass
+
+
+def test_a_right_trace_has_no_difference(recorded: Recorded) -> None:
+    right(recorded)
+    assert recorded.differences(REQUEST) == []
+
+
+def root_instead_of_child(recorded: Recorded) -> None:
+    with recorded.span("request", "CHAIN"), recorded.span("generation", "LLM"):
+        pass
+    with recorded.span("retrieval", "RETRIEVER"):
+        pass
+
+
+def child_instead_of_root(recorded: Recorded) -> None:
+    with recorded.span("outer"):
+        right(recorded)
+
+
+def child_of_another(recorded: Recorded) -> None:
+    with (
+        recorded.span("request", "CHAIN"),
+        recorded.span("retrieval", "RETRIEVER"),
+        recorded.span("generation", "LLM"),
+    ):
+        pass
+
+
+def missing(recorded: Recorded) -> None:
+    with recorded.span("request", "CHAIN"), recorded.span("retrieval", "RETRIEVER"):
+        pass
+
+
+def misspelt(recorded: Recorded) -> None:
+    with recorded.span("request", "CHAIN"):
+        with recorded.span("retreival", "RETRIEVER"):
+            pass
+        with recorded.span("generation", "LLM"):
+            pass
+
+
+def twice(recorded: Recorded) -> None:
+    with recorded.span("request", "CHAIN"):
+        for name, kind in (("retrieval", "RETRIEVER"), ("generation", "LLM")) * 2:
+            with recorded.span(name, kind):
+                pass
+
+
+def wrong_order(recorded: Recorded) -> None:
+    with recorded.span("request", "CHAIN"):
+        for name, kind in (("generation", "LLM"), ("retrieval", "RETRIEVER")):
+            with recorded.span(name, kind):
+                pass
+
+
+def wrong_kind(recorded: Recorded) -> None:
+    with recorded.span("request", "CHAIN"):
+        for name in ("retrieval", "generation"):
+            with recorded.span(name, "LLM"):
+                pass
+
+
+def another_trace(recorded: Recorded) -> None:
+    right(recorded)
+    with recorded.span("extra"):
+        pass
+
+
+def orphan(recorded: Recorded) -> None:
+    never_ended = recorded.tracer.start_span("request")
+    from opentelemetry.trace import use_span
+
+    with use_span(never_ended), recorded.span("retrieval"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (
+            root_instead_of_child,
+            "`retrieval` is a root span; it should be a child of `request`.",
+        ),
+        (child_instead_of_root, "`request` is a child of `outer`; it should be a root span."),
+        (
+            child_of_another,
+            "`generation` is a child of `retrieval`; it should be a child of `request`.",
+        ),
+        (missing, "There is no span named `generation`."),
+        (misspelt, "There is no span named `retrieval`; did you mean it by `retreival`?"),
+        (twice, "There are 2 spans `retrieval` under `request`; there should be 1."),
+        (wrong_order, "`generation` starts before `retrieval`; it should start after it."),
+        (wrong_kind, "`retrieval` has the kind LLM; it should be RETRIEVER."),
+        (another_trace, "There are 2 traces: `extra` has a trace of its own; there should be 1."),
+        (
+            orphan,
+            "`retrieval` is an orphan: it has a parent, but the parent is not in Phoenix (it never "
+            "ended, or was sent elsewhere).",
+        ),
+    ],
+)
+def test_nesting_order_and_number(
+    recorded: Recorded, make: Callable[[Recorded], None], sentence: str
+) -> None:
+    make(recorded)
+    assert recorded.differences(REQUEST)[0] == sentence
+
+
+def test_other_children_are_allowed_unless_the_span_is_exact(recorded: Recorded) -> None:
+    with recorded.span("request"), recorded.span("extra"):
+        pass
+    assert recorded.differences(span("request")) == []
+    assert recorded.differences(span("request", exact=True)) == [
+        "`extra` is one span too many under `request`."
+    ]
+
+
+def test_repeated_spans(recorded: Recorded) -> None:
+    with recorded.span("batch"):
+        for _ in range(3):
+            with recorded.span("ask"):
+                pass
+    assert recorded.differences(span("batch", None, span("ask", times=3))) == []
+    assert recorded.differences(span("batch", None, span("ask", times=None))) == []
+    assert recorded.differences(span("batch", None, span("ask", times=4))) == [
+        "There are 3 spans `ask` under `batch`; there should be 4."
+    ]
+    none = span("batch", None, span("ask", times=0))
+    assert recorded.differences(none) == [
+        "There are 3 spans `ask` under `batch`; there should be none."
+    ]
+
+
+def test_several_traces_and_others(recorded: Recorded) -> None:
+    for name in ("first", "second"):
+        with recorded.span(name):
+            pass
+    assert recorded.differences(span("first"), span("second")) == []
+    assert recorded.differences(span("first"), more_traces=True) == []
+    assert recorded.differences(span("first")) == [
+        "There are 2 traces: `second` has a trace of its own; there should be 1."
+    ]
+
+
+def test_parallel_children_need_no_order(recorded: Recorded) -> None:
+    wrong_order(recorded)
+    unordered = span("request", None, span("retrieval"), span("generation"), ordered=False)
+    assert recorded.differences(unordered) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ({"input.value": ...}, None),
+        ({"input.value": "hello"}, None),
+        ({"input.value": str}, None),
+        ({"top_k": int}, None),
+        ({"top_k": float}, None),
+        ({"flag": bool}, None),
+        ({"tags": ("a", "b")}, None),
+        ({"absent": None}, None),
+        ({"top_k": Rule("1 or more", lambda k: k >= 1)}, None),
+        ({"output.value": ...}, "`step` has no attribute `output.value`."),
+        ({"input.valeu": ...}, "`step` has no attribute `input.valeu`; did you mean it by"),
+        ({"input.value": "bye"}, "`step` has `input.value` = hello; it should be bye."),
+        ({"top_k": str}, "`step` has `top_k` = 5 (int); it should be text."),
+        ({"flag": int}, "`step` has `flag` = true (bool); it should be a whole number."),
+        ({"top_k": None}, "`step` has the attribute `top_k`; it should not."),
+        (
+            {"top_k": Rule("10 or more", lambda k: k >= 10)},
+            "`step` has `top_k` = 5; it should be 10 or more.",
+        ),
+        (
+            {"input.value": Rule("10 or more", lambda k: k >= 10)},
+            "`step` has `input.value` = hello; it should be 10 or more.",
+        ),
+    ],
+)
+def test_attributes(recorded: Recorded, wanted: dict[str, Any], sentence: str | None) -> None:
+    attributes = {"input.value": "hello", "top_k": 5, "flag": True, "tags": ["a", "b"]}
+    with recorded.span("step", attributes=attributes):
+        pass
+    found = recorded.differences(span("step", attributes=wanted))
+    if sentence is None:
+        assert found == []
+    else:
+        assert found[0].startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("have", "wanted", "passes"),
+    [
+        (StatusCode.OK, "OK", True),
+        (StatusCode.OK, "ERROR", False),
+        (StatusCode.UNSET, "not ERROR", True),
+        (StatusCode.ERROR, "not ERROR", False),
+        (StatusCode.ERROR, "ERROR", True),
+        (StatusCode.UNSET, "OK", False),
+    ],
+)
+def test_status(recorded: Recorded, have: StatusCode, wanted: str, passes: bool) -> None:
+    with recorded.span("step") as one:
+        one.set_status(Status(have))
+    found = recorded.differences(span("step", status=wanted))
+    assert (found == []) is passes
+    assert passes or "`step` has the status" in found[0]
+
+
+def test_events(recorded: Recorded) -> None:
+    with recorded.span("step") as one:
+        one.record_exception(ValueError("no"))
+        one.record_exception(ValueError("no"))
+        one.add_event("cache-miss", {"key": "abroad"})
+    assert recorded.differences(span("step", events={"exception": 2, "retry": 0})) == []
+    assert recorded.differences(span("step", events={"cache-miss": {"key": str}})) == []
+    assert recorded.differences(span("step", events={"exception": 1})) == [
+        "`step` has 2 events `exception`; it should have 1."
+    ]
+    assert recorded.differences(span("step", events={"retry": {}})) == [
+        "`step` has no event `retry`."
+    ]
+    wrong = span("step", events={"cache-miss": {"key": "home"}})
+    assert recorded.differences(wrong) == [
+        "The event `cache-miss` of `step` has `key` = abroad; it should be home."
+    ]
+
+
+def test_links(recorded: Recorded) -> None:
+    with recorded.span("first") as first:
+        pass
+    with recorded.span("second", links=[Link(first.get_span_context())]):
+        pass
+    assert recorded.differences(span("first"), span("second", links=["first"])) == []
+    assert recorded.differences(span("first", links=["second"]), span("second")) == [
+        "`first` has no link to `second`."
+    ]
+
+
+@pytest.mark.parametrize("place", ["attribute", "event", "event name", "name", "status"])
+def test_a_secret_is_found_wherever_it_is_and_not_repeated(recorded: Recorded, place: str) -> None:
+    secret = "token-of-ada"
+    with recorded.span(f"step {secret}" if place == "name" else "step") as one:
+        if place == "attribute":
+            one.set_attribute("input.value", f"with {secret} inside")
+        if place == "event":
+            one.add_event("sent", {"header": secret})
+        if place == "event name":
+            one.add_event(f"sent {secret}")
+        if place == "status":
+            one.set_status(Status(StatusCode.ERROR, f"{secret} is refused"))
+    name = recorded.finished[0].name
+    assert recorded.differences(span(name)) == []
+    (sentence,) = recorded.differences(span(name), without=(secret,))
+    assert sentence.startswith("The secret is still in")
+    found = Found(from_sdk(one) for one in recorded.finished)
+    asked = span(name, attributes={"input.value": ...})
+    shown = Comparison((asked,), found, without=(secret,)).texts()[1]
+    assert "name" in place or secret not in shown
+
+
+def test_the_expected_tree_as_text() -> None:
+    text = expected_text(
+        [
+            span(
+                "request", "CHAIN",
+                span("ask", times=2, status="OK", attributes={"top_k": int, "debug": None}),
+                span("end", events={"exception": 0, "retry": 2}, links=["request"]),
+                attributes={"input.value": "hello"},
+            )
+        ]
+    )  # fmt: skip
+    assert text.splitlines() == [
+        "request  CHAIN",
+        "│  input.value = hello",
+        "├─ ask (2 times)  status OK",
+        "│     top_k: a whole number",
+        "│     no debug",
+        "└─ end",
+        "      no event exception",
+        "      event retry (2 times)",
+        "      link to request",
+    ]

@@ -1,0 +1,142 @@
+"""pyproject.toml is the one list of dependencies; locks and environment.yml are in step with it."""
+
+import re
+import sys
+import tomllib
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[3]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LAB, TEST, BOOTSTRAP = (
+    "requirements.lock",
+    "requirements-test.lock",
+    "requirements-bootstrap.lock",
+)
+PIN = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>\S+)(?: ; (?P<marker>.+))?")
+HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
+
+
+def entries(lock: str) -> list[list[str]]:
+    """Return each pin of a lock with its hashes."""
+    text = (ROOT / lock).read_text(encoding="utf-8").replace("\\\n", "\n")
+    found: list[list[str]] = []
+    for line in text.splitlines():
+        if line[:1].strip():
+            found.append([line.strip()])
+        elif line.strip():
+            found[-1].append(line.strip())
+    return found
+
+
+def pins(lock: str) -> list[re.Match[str]]:
+    matches = [PIN.fullmatch(entry[0]) for entry in entries(lock)]
+    assert all(matches), "a line that is not name==version"
+    return [match for match in matches if match]
+
+
+def direct(kind: str) -> list[Requirement]:
+    project = PROJECT["project"]
+    wanted = project["dependencies"]
+    if kind == TEST:
+        wanted = wanted + project["optional-dependencies"]["test"]
+    return [Requirement(text) for text in wanted]
+
+
+def closure(requirements: list[Requirement]) -> set[str]:
+    """Return the names of all that `requirements` need on this machine, as installed."""
+    seen: set[tuple[str, str]] = set()
+    todo = [(r.name, extra) for r in requirements for extra in ("", *r.extras)]
+    while todo:
+        name, extra = todo.pop()
+        if (canonicalize_name(name), extra) in seen:
+            continue
+        seen.add((canonicalize_name(name), extra))
+        for text in distribution(name).requires or []:
+            need = Requirement(text)
+            if need.marker is None or need.marker.evaluate({"extra": extra}):
+                todo += [(need.name, wanted) for wanted in ("", *need.extras)]
+    return {name for name, _ in seen}
+
+
+@pytest.mark.parametrize("lock", [LAB, TEST, BOOTSTRAP])
+def test_a_lock_holds_pins_and_hashes_and_no_address(lock: str) -> None:
+    assert "://" not in (ROOT / lock).read_text(encoding="utf-8")
+    for entry in entries(lock):
+        assert PIN.fullmatch(entry[0]), entry[0]
+        assert len(entry) > 1, f"{entry[0]} has no hash"
+        assert all(HASH.fullmatch(line) for line in entry[1:]), entry[0]
+
+
+def test_the_test_lock_holds_every_pin_of_the_lab() -> None:
+    # So `lab` after `test` installs nothing, and `test` after `lab` only adds.
+    in_test = {tuple(entry) for entry in entries(TEST)}
+    assert [entry[0] for entry in entries(LAB) if tuple(entry) not in in_test] == []
+
+
+@pytest.mark.parametrize("lock", [LAB, TEST])
+def test_each_direct_dependency_is_pinned_at_a_version_that_fits(lock: str) -> None:
+    for requirement in direct(lock):
+        versions = [
+            pin["version"]
+            for pin in pins(lock)
+            if pin["name"] == canonicalize_name(requirement.name)
+        ]
+        assert versions, f"{requirement.name} is missing: run python scripts/lock.py"
+        for version in versions:
+            assert requirement.specifier.contains(version), f"{requirement} but {version}"
+
+
+@pytest.mark.parametrize("lock", [LAB, TEST])
+def test_a_lock_holds_what_is_needed_here_and_nothing_else(lock: str) -> None:
+    here = {p["name"] for p in pins(lock) if not p["marker"] or Marker(p["marker"]).evaluate()}
+    assert here == closure(direct(lock)), "run python scripts/lock.py"
+
+
+def test_the_locked_installer_can_build_the_course_without_a_download() -> None:
+    (uv,) = pins(BOOTSTRAP)
+    (backend,) = (Requirement(text) for text in PROJECT["build-system"]["requires"])
+    assert (uv["name"], backend.name) == ("uv", "uv_build")
+    assert backend.specifier.contains(uv["version"])
+
+
+def test_environment_yml_names_python_pip_and_the_project_only() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    python, *rest = environment["dependencies"]
+    assert rest == ["pip", {"pip": ["-e ."]}]
+    # Binder reads an exact version only; a range silently becomes another Python.
+    exact = re.fullmatch(r"python=(3\.\d+)", python)
+    assert exact
+    assert exact[1] in supported_pythons()
+    assert environment["name"] == PROJECT["project"]["name"]
+
+
+def supported_pythons() -> list[str]:
+    allowed = SpecifierSet(PROJECT["project"]["requires-python"])
+    return [f"3.{minor}" for minor in range(30) if allowed.contains(f"3.{minor}")]
+
+
+def test_the_command_names_the_pythons_that_the_project_allows() -> None:
+    command = (ROOT / "scripts" / "course.py").read_text(encoding="utf-8")
+    first, last = supported_pythons()[0], supported_pythons()[-1]
+    bounds = re.search(r"\((\d), (\d+)\) <= sys\.version_info\[:2\] < \((\d), (\d+)\)", command)
+    assert bounds
+    lowest, above = f"{bounds[1]}.{bounds[2]}", f"{bounds[3]}.{int(bounds[4]) - 1}"
+    assert (lowest, above) == (first, last)
+    for version in supported_pythons():
+        assert version in command
+    assert f"{sys.version_info.major}.{sys.version_info.minor}" in supported_pythons()
+
+
+def test_every_dependency_supports_every_python_that_the_project_allows() -> None:
+    for name in closure(direct(TEST)):
+        allowed = SpecifierSet(distribution(name).metadata.get("Requires-Python", ""))
+        for python in supported_pythons()[-1:]:  # the first is what the lock was resolved for
+            assert allowed.contains(f"{python}.0"), f"{name} does not allow Python {python}"

@@ -1,0 +1,149 @@
+"""Hygiene of the notebooks: what ruff and nbmake do not see."""
+
+import json
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from rag_tutorials.course.base.manifest import Lesson, load_lessons
+
+FOLDER = Path(__file__).parents[3] / "notebooks"
+LESSONS = load_lessons(FOLDER / "course.toml")
+LONGEST_CELL = 25
+KEY = re.compile(r"sk-[A-Za-z0-9_-]{16,}|px_[A-Za-z0-9]{16,}|eyJ[A-Za-z0-9_-]{20,}")
+MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|Users|tmp|work)/\w")
+
+by_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+
+
+def load(lesson: Lesson) -> dict[str, Any]:
+    return json.loads((FOLDER / f"{lesson.name}.ipynb").read_text(encoding="utf-8"))
+
+
+def source(cell: dict[str, Any]) -> str:
+    return "".join(cell["source"])
+
+
+def cells(lesson: Lesson, kind: str) -> list[dict[str, Any]]:
+    return [cell for cell in load(lesson)["cells"] if cell["cell_type"] == kind]
+
+
+def prose(lesson: Lesson) -> str:
+    return "\n\n".join(source(cell) for cell in cells(lesson, "markdown"))
+
+
+def header(lesson: Lesson) -> str:
+    low, high = lesson.minutes
+    objectives = "\n".join(f"- {objective}" for objective in lesson.objectives)
+    return (
+        f"# {lesson.number} · {lesson.title}\n\n"
+        f"{lesson.why}\n\n"
+        f"**Time:** {low} to {high} minutes. "
+        f"**Before this:** {'; '.join(lesson.prerequisites)}. **Key needed:** no.\n\n"
+        f"**You will learn to**\n\n{objectives}"
+    )
+
+
+def test_the_manifest_lists_the_notebooks_that_exist() -> None:
+    on_disk = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
+    assert [lesson.name for lesson in LESSONS] == on_disk
+
+
+def test_prerequisites_come_earlier() -> None:
+    seen: set[str] = set()
+    names = {lesson.name for lesson in LESSONS}
+    for lesson in LESSONS:
+        assert {name for name in lesson.prerequisites if name in names} <= seen
+        seen.add(lesson.name)
+
+
+@by_lesson
+def test_a_notebook_is_valid_and_stripped(lesson: Lesson) -> None:
+    notebook = load(lesson)
+    nbformat.validate(nbformat.from_dict(notebook))
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    ids = [cell["id"] for cell in notebook["cells"]]
+    assert len(ids) == len(set(ids))
+    assert all(re.fullmatch(r"[a-z0-9-]{2,40}", identity) for identity in ids)
+    for cell in cells(lesson, "code"):
+        assert not cell["outputs"]
+        assert cell["execution_count"] is None
+
+
+@by_lesson
+def test_the_header_is_the_manifests(lesson: Lesson) -> None:
+    assert source(load(lesson)["cells"][0]) == header(lesson)
+
+
+@by_lesson
+def test_the_opening_is_the_same_everywhere(lesson: Lesson) -> None:
+    first, second = (source(cell) for cell in cells(lesson, "code")[:2])
+    assert first == f'from rag_tutorials.course import prepare\n\ncourse = prepare("{lesson.name}")'
+    assert second == (
+        "import phoenix as px\n"
+        "from phoenix.otel import register\n\n"
+        "session = px.active_session() or px.launch_app(use_temp_dir=False)\n"
+        "tracer_provider = register(\n"
+        "    project_name=course.project,\n"
+        "    endpoint=course.otlp_endpoint,\n"
+        '    protocol="http/protobuf",\n'
+        "    verbose=False,\n"
+        ")"
+    )
+
+
+@by_lesson
+def test_headings_descend_without_jumps(lesson: Lesson) -> None:
+    text = re.sub(r"```.*?```", "", prose(lesson), flags=re.DOTALL)
+    levels = [len(mark) for mark in re.findall(r"(?m)^(#+) ", text)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+@by_lesson
+def test_pictures_have_words_and_exist(lesson: Lesson) -> None:
+    assert "<img" not in prose(lesson)
+    for words, target in re.findall(r"!\[(.*?)\]\((.*?)\)", prose(lesson)):
+        assert len(words.split()) >= 4, f"{target} needs a description"
+        assert (FOLDER / target).is_file()
+
+
+@by_lesson
+def test_links_within_the_course_lead_somewhere(lesson: Lesson) -> None:
+    for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)]+)\)", prose(lesson)):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        file = FOLDER / name if name else FOLDER / f"{lesson.name}.ipynb"
+        assert file.is_file(), f"{target} does not exist"
+        if anchor and file.suffix == ".md":
+            headings = re.findall(r"(?m)^#+ (.*)$", file.read_text(encoding="utf-8"))
+            assert anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
+
+
+@by_lesson
+def test_nothing_secret_and_no_machines_path(lesson: Lesson) -> None:
+    text = (FOLDER / f"{lesson.name}.ipynb").read_text(encoding="utf-8")
+    assert not KEY.search(text)
+    assert not MACHINE_PATH.search(text)
+
+
+@by_lesson
+def test_code_cells_are_short_and_explained(lesson: Lesson) -> None:
+    lines = [len(source(cell).splitlines()) for cell in cells(lesson, "code")]
+    assert max(lines) <= LONGEST_CELL
+    words = len(prose(lesson).split())
+    assert words / sum(lines) >= 5, "a lesson explains"
+
+
+@by_lesson
+def test_each_objective_is_summed_up_at_the_end(lesson: Lesson) -> None:
+    _, found, summary = prose(lesson).rpartition("\n## Summary")
+    assert found
+    for objective in lesson.objectives:
+        assert objective in summary
