@@ -123,7 +123,7 @@ def classroom(start_kernel: Any, tmp_path_factory: pytest.TempPathFactory) -> Cl
 @pytest.fixture
 def proving(classroom: Classroom) -> Iterator[Classroom]:
     classroom.run(
-        "from rag_tutorials.course import solutions\n"
+        "from rag_tutorials.course.judging import solutions\n"
         "solutions._red.clear(); solutions._green.clear()\n"
         "os.environ['COURSE_PROVE_EXERCISES'] = '1'"
     )
