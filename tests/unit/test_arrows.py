@@ -27,17 +27,29 @@ MAY_KNOW = {
     "services": APPLICATION | {"tracing", "services", "loopback"},
     "course": APPLICATION | {"tracing", "stub_llm", "services", "course", "loopback"},
 }
-# The rooms of `course`, each with those that it stands on.
-STANDS_ON = {
-    "base": set(),
-    "embedded": {"base"},
-    "traces": {"embedded"},
-    "judging": {"traces"},
-    "student": {"judging"},
-    "equipment": {"embedded"},
-    "exercises": {"judging", "equipment", "prepare"},  # to be mended: exercises are content
-    "prepare": {"student", "equipment"},
-    "__init__": {"prepare"},
+# The rooms of the packages that have any, each with those that it stands on.
+STANDS_ON: dict[str, dict[str, set[str]]] = {
+    "course": {
+        "base": set(),
+        "embedded": {"base"},
+        "traces": {"embedded"},
+        "judging": {"traces"},
+        "student": {"judging"},
+        "equipment": {"embedded"},
+        "exercises": {"judging", "equipment", "prepare"},  # to be mended: exercises are content
+        "prepare": {"student", "equipment"},
+        "__init__": {"prepare"},
+    },
+    "stub_llm": {
+        "language": set(),
+        "answering": {"language"},
+        "control": {"answering"},
+        "wire": {"answering"},
+        "app": {"wire", "control"},
+        "server": {"app"},
+        "__init__": {"server"},
+        "__main__": {"server"},
+    },
 }
 TRACING_LIBRARIES = {"opentelemetry", "openinference", "phoenix"}
 FORBIDDEN_LIBRARIES = {
@@ -82,23 +94,34 @@ def test_a_module_knows_only_whom_it_may(file: Path) -> None:
             assert rest[0] in MAY_KNOW[room], f"{room} must not import {name}"
 
 
-def below(course_room: str) -> set[str]:
-    """Return the rooms that a room of `course` may know: all that it stands on, and itself."""
-    return {course_room}.union(*map(below, STANDS_ON[course_room]))
+def below(package: str, room: str) -> set[str]:
+    """Return the rooms that a room may know: all that it stands on, and itself."""
+    return {room}.union(*(below(package, other) for other in STANDS_ON[package][room]))
+
+
+@pytest.mark.parametrize("package", STANDS_ON)
+def test_every_room_inside_a_package_has_its_arrows(package: str) -> None:
+    inside = {
+        file.relative_to(PACKAGE / package).with_suffix("").parts[0]
+        for file in (PACKAGE / package).rglob("*.py")
+    }
+    assert inside == set(STANDS_ON[package])
 
 
 @pytest.mark.parametrize(
     "file",
-    [file for file in MODULES if room_of(file) == "course"],
+    [file for file in MODULES if room_of(file) in STANDS_ON],
     ids=lambda file: file.relative_to(PACKAGE).as_posix(),
 )
-def test_the_arrows_between_the_rooms_of_the_course_go_one_way(file: Path) -> None:
-    room = file.relative_to(PACKAGE / "course").with_suffix("").parts[0]
+def test_the_arrows_between_the_rooms_of_a_package_go_one_way(file: Path) -> None:
+    package = room_of(file)
+    room = file.relative_to(PACKAGE / package).with_suffix("").parts[0]
     for name in imports_of(file):
         top, *rest = name.split(".")
-        if top == "rag_tutorials" and rest[:1] == ["course"] and len(rest) > 1:
-            target = rest[1] if rest[1] in STANDS_ON else "__init__"  # a name of course itself
-            assert target in below(room), f"{room} must not import {name}"
+        if top == "rag_tutorials" and rest[:1] == [package] and len(rest) > 1:
+            # A name that is no room is one of the package itself.
+            target = rest[1] if rest[1] in STANDS_ON[package] else "__init__"
+            assert target in below(package, room), f"{room} must not import {name}"
 
 
 def test_nobody_imports_in_a_circle() -> None:

@@ -9,8 +9,8 @@ always gets the same text, vectors and token counts, answers are taken from the 
 request holds, and faults (latency, rate limits, cut streams, ungrounded answers) come on demand.
 """
 
-from .faults import Fault, FaultName
-from .journal import RequestRecord
-from .server import StubLLM
+from rag_tutorials.stub_llm.control.faults import Fault, FaultName
+from rag_tutorials.stub_llm.control.journal import RequestRecord
+from rag_tutorials.stub_llm.server import StubLLM
 
 __all__ = ["Fault", "FaultName", "RequestRecord", "StubLLM"]

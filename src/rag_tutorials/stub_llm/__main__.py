@@ -3,7 +3,7 @@
 import argparse
 import threading
 
-from .server import StubLLM
+from rag_tutorials.stub_llm.server import StubLLM
 
 _USE = """\
 Stubbed LLM at {url} (this machine only; Ctrl-C stops it)

@@ -13,12 +13,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from . import chat, embeddings, wire
-from .errors import APIError
-from .faults import KINDS, AnswerMode, Api, Effects, Fault, Faults
-from .journal import Journal, RequestRecord
-from .responses import Responses
-from .wire import JSON
+from rag_tutorials.stub_llm.answering.conversation import AnswerMode
+from rag_tutorials.stub_llm.control.faults import KINDS, Api, Effects, Fault, Faults
+from rag_tutorials.stub_llm.control.journal import Journal, RequestRecord
+from rag_tutorials.stub_llm.language.digest import digest
+from rag_tutorials.stub_llm.wire import chat, embeddings, fields
+from rag_tutorials.stub_llm.wire.errors import APIError
+from rag_tutorials.stub_llm.wire.fields import JSON
+from rag_tutorials.stub_llm.wire.responses import Responses
 
 Handler = Callable[[JSON, AnswerMode], JSON | Iterator[bytes]]
 
@@ -74,9 +76,9 @@ class Gateway:
         self, request: Request, record: RequestRecord, api: Api, handler: Handler
     ) -> Response:
         _check_key(request)
-        body = wire.parse(await request.body())
-        record.model = wire.model(body)
-        record.stream = api != "embeddings" and wire.flag(body, "stream")
+        body = fields.parse(await request.body())
+        record.model = fields.model(body)
+        record.stream = api != "embeddings" and fields.flag(body, "stream")
         effects = self.faults.take(api, stream=record.stream)
         if effects.latency:
             await self._pause(request.receive, effects.latency)
@@ -84,9 +86,9 @@ class Gateway:
             await self._carry_out(effects.refusal, request.receive)
         answer = handler(body, effects.mode)
         record.status = 200
-        headers = {"x-request-id": f"req_{wire.digest(body)}"}
+        headers = {"x-request-id": f"req_{digest(body)}"}
         if isinstance(answer, dict):
-            return Response(wire.dumps(answer), headers=headers, media_type="application/json")
+            return Response(fields.dumps(answer), headers=headers, media_type="application/json")
         return _EventStream(answer, effects, self._pause, headers)
 
     async def _carry_out(self, fault: Fault, receive: Receive) -> None:
@@ -158,7 +160,7 @@ class Gateway:
             self.faults.clear()
         if request.method == "POST":
             try:
-                body = wire.parse(await request.body())
+                body = fields.parse(await request.body())
                 times, path = body.pop("times", None), body.pop("path", None)
                 fault = self.faults.add(body.pop("name", ""), times=times, path=path, options=body)
             except (APIError, ValueError) as error:
@@ -242,7 +244,7 @@ def _refuse(error: APIError, record: RequestRecord) -> Response:
 
 
 def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(wire.dumps(value), status, headers, "application/json")
+    return Response(fields.dumps(value), status, headers, "application/json")
 
 
 def _list_models(_: str) -> JSON:
@@ -250,5 +252,5 @@ def _list_models(_: str) -> JSON:
 
 
 def _model(name: str) -> JSON:
-    wire.require_model(name)
-    return {"id": name, "object": "model", "created": wire.CREATED, "owned_by": "stub"}
+    fields.require_model(name)
+    return {"id": name, "object": "model", "created": fields.CREATED, "owned_by": "stub"}

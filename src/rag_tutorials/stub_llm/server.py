@@ -11,12 +11,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rag_tutorials.loopback import HOST
-
-from .faults import Api, Fault, FaultName
-from .journal import RequestRecord
+from rag_tutorials.stub_llm.control.faults import Api, Fault, FaultName
+from rag_tutorials.stub_llm.control.journal import RequestRecord
 
 if TYPE_CHECKING:
-    from .app import Gateway
+    from rag_tutorials.stub_llm.app import Gateway
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
@@ -132,7 +131,7 @@ class StubLLM:
             # Imported here: whoever talks to a real model never pays for a web server.
             import uvicorn
 
-            from .app import Gateway
+            from rag_tutorials.stub_llm.app import Gateway
 
             _quiet_uvicorn()
             self._gateway = Gateway()

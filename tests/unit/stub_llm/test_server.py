@@ -215,7 +215,7 @@ def test_run_alone_on_a_port_that_is_taken_it_says_so_in_one_line() -> None:
 def test_answers_do_not_depend_on_the_hash_seed_of_the_process() -> None:
     code = """
 import json
-from rag_tutorials.stub_llm import chat, embeddings
+from rag_tutorials.stub_llm.wire import chat, embeddings
 tool = {"name": "convert", "description": "Convert money between currencies.", "parameters":
         {"type": "object", "properties": {"amount": {"type": "number"}, "to": {"type": "string"}}}}
 label = {"type": "object", "properties": {

@@ -13,7 +13,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from rag_tutorials.stub_llm import StubLLM, answers
+from rag_tutorials.stub_llm import StubLLM
+from rag_tutorials.stub_llm.answering import answers
 
 MODEL = "gpt-4.1-mini"
 QUESTION = "How many days may employees work abroad?"

@@ -9,9 +9,10 @@ from array import array
 from functools import lru_cache
 from typing import Any
 
-from . import lexical, tokens, wire
-from .errors import bad_request
-from .wire import JSON
+from rag_tutorials.stub_llm.language import lexical, tokens
+from rag_tutorials.stub_llm.wire import fields
+from rag_tutorials.stub_llm.wire.errors import bad_request
+from rag_tutorials.stub_llm.wire.fields import JSON
 
 DIMENSIONS = {
     "text-embedding-3-small": 1536,
@@ -25,11 +26,11 @@ _MAX_TOKENS = 8192
 
 def create(body: JSON) -> JSON:
     """Embed the inputs of a request as unit vectors: floats, or base64 of little-endian float32."""
-    model = wire.model(body)
+    model = fields.model(body)
     inputs = _inputs(body)
     encoding = body.get("encoding_format") or "float"
     if encoding not in ("float", "base64"):
-        raise wire.wrong_value("encoding_format", encoding, ["float", "base64"])
+        raise fields.wrong_value("encoding_format", encoding, ["float", "base64"])
     dimensions = _dimensions(body, model)
     counts = [tokens.count(text) for text in inputs]
     if max(counts) > _MAX_TOKENS:
@@ -58,10 +59,10 @@ def create(body: JSON) -> JSON:
 def _inputs(body: JSON) -> list[str]:
     raw: Any = body.get("input")
     if raw is None:
-        raise wire.missing("input")
+        raise fields.missing("input")
     inputs = [raw] if isinstance(raw, str) else raw
     if not isinstance(inputs, list):
-        raise wire.wrong_type("input", "a string or an array of strings", raw)
+        raise fields.wrong_type("input", "a string or an array of strings", raw)
     if not inputs:
         raise bad_request("Invalid 'input': empty array.", "input", "empty_array")
     if len(inputs) > _MAX_INPUTS:
@@ -78,7 +79,7 @@ def _inputs(body: JSON) -> list[str]:
         )
     for i, text in enumerate(inputs):
         if not isinstance(text, str):
-            raise wire.wrong_type(f"input[{i}]", "a string", text)
+            raise fields.wrong_type(f"input[{i}]", "a string", text)
         if not text:
             raise bad_request(f"Invalid 'input[{i}]': empty string.", "input", "empty_string")
     return inputs
@@ -86,7 +87,7 @@ def _inputs(body: JSON) -> list[str]:
 
 def _dimensions(body: JSON, model: str) -> int:
     full = DIMENSIONS.get(model, _DEFAULT_DIMENSIONS)
-    wanted = wire.integer(body, "dimensions", 1, full)
+    wanted = fields.integer(body, "dimensions", 1, full)
     if wanted is not None and model == "text-embedding-ada-002":
         raise bad_request("This model does not support specifying dimensions.", "dimensions")
     return wanted or full

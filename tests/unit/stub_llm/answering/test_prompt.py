@@ -1,6 +1,6 @@
 import pytest
 
-from rag_tutorials.stub_llm.prompt import read_prompt, split_passages
+from rag_tutorials.stub_llm.answering.prompt import read_prompt, split_passages
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import answers
-from .lexical import content_words
-from .tags import find_tags
+from rag_tutorials.stub_llm.answering import answers
+from rag_tutorials.stub_llm.language.lexical import content_words
+from rag_tutorials.stub_llm.language.tags import find_tags
 
 _FIELDS = {
     "question": ("query", "question", "request", "input", "user query", "user input"),

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from openai import APIConnectionError, APITimeoutError, InternalServerError, OpenAI, RateLimitError
 
-from rag_tutorials.stub_llm import StubLLM, answers
+from rag_tutorials.stub_llm import StubLLM
+from rag_tutorials.stub_llm.answering import answers
 
 MODEL = "gpt-4.1-mini"
 QUESTION = "How many days may employees work abroad?"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .tags import find_tags
+from rag_tutorials.stub_llm.language.tags import find_tags
 
 _CONTEXT_WORDS = (
     r"(?:context|sources?|passages?|documents?|excerpts?|snippets?|search[ ]results?|knowledge|"

@@ -7,7 +7,8 @@ import pytest
 from openai import AsyncOpenAI, BadRequestError, NotFoundError, OpenAI
 from pydantic import BaseModel
 
-from rag_tutorials.stub_llm import StubLLM, tokens
+from rag_tutorials.stub_llm import StubLLM
+from rag_tutorials.stub_llm.language import tokens
 
 MODEL = "gpt-4.1-mini"
 FACT = "Employees may work abroad for 14 days a year."

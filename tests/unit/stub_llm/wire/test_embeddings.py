@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 from openai import OpenAI
 
-from rag_tutorials.stub_llm import StubLLM, lexical, tokens
+from rag_tutorials.stub_llm import StubLLM
+from rag_tutorials.stub_llm.language import lexical, tokens
 
 SMALL = "text-embedding-3-small"
 

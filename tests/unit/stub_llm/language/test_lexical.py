@@ -9,8 +9,8 @@ from itertools import product
 
 import pytest
 
-from rag_tutorials.stub_llm import lexical
-from rag_tutorials.stub_llm.lexical import content_words, embed, similarity
+from rag_tutorials.stub_llm.language import lexical
+from rag_tutorials.stub_llm.language.lexical import content_words, embed, similarity
 
 
 def test_content_words_are_stems_without_stop_words() -> None:
@@ -77,8 +77,8 @@ def test_similarity_is_the_cosine_of_the_vectors() -> None:
 
 def test_processes_with_other_hash_seeds_agree() -> None:
     code = """if True:
-        from rag_tutorials.stub_llm.lexical import embed
-        from rag_tutorials.stub_llm.answers import answer, invent
+        from rag_tutorials.stub_llm.language.lexical import embed
+        from rag_tutorials.stub_llm.answering.answers import answer, invent
         text = "A stay of up to 14 days needs only the approval of the line manager."
         print(embed(text), answer("Whose approval does a stay need?", [text] * 3), invent(text))
     """

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from rag_tutorials.stub_llm import answers
-from rag_tutorials.stub_llm.judge import judge, pick_label, read_fields
+from rag_tutorials.stub_llm.answering import answers
+from rag_tutorials.stub_llm.answering.judge import judge, pick_label, read_fields
 
 CONTEXT = (
     "Employees may work abroad for 14 days a year. The manager approves the trip.\n\n"

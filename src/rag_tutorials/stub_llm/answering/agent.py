@@ -4,10 +4,11 @@ import json
 import re
 from collections.abc import Sequence
 
-from . import structured, wire
-from .conversation import Conversation, Message, Tool, ToolCall
-from .lexical import content_words
-from .structured import words_of
+from rag_tutorials.stub_llm.answering import structured
+from rag_tutorials.stub_llm.answering.conversation import Conversation, Message, Tool, ToolCall
+from rag_tutorials.stub_llm.answering.structured import words_of
+from rag_tutorials.stub_llm.language.digest import digest
+from rag_tutorials.stub_llm.language.lexical import content_words
 
 _CLAUSE = re.compile(
     r"(?<=[.?!;])\s+|,?\s+\b(?:and then|and also|and|then|also)\b\s+", re.IGNORECASE
@@ -125,4 +126,4 @@ def _arguments(tool: Tool, clause: str, question: str) -> str:
 
 def call_id(name: str, arguments: str, number: int) -> str:
     """The id of a call; the same call at the same place has the same one."""
-    return f"call_{wire.digest(name, arguments, number)}"
+    return f"call_{digest(name, arguments, number)}"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, Self, get_args
 
+from rag_tutorials.stub_llm.answering.conversation import AnswerMode
+
 FaultName = Literal[
     "latency",
     "first_token",
@@ -18,7 +20,6 @@ FaultName = Literal[
     "contradict_context",
 ]
 Api = Literal["chat", "responses", "embeddings"]
-AnswerMode = Literal["grounded", "ignore_context", "contradict_context"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
+AnswerMode = Literal["grounded", "ignore_context", "contradict_context"]
+"""Whether the reply says what the context says, something else, or the opposite."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,10 @@
-"""What the three APIs share on the wire: checked request fields, ids, server-sent events."""
+"""What the three APIs share on the wire: checked request fields, server-sent events."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
 
-from .errors import APIError, bad_request
+from rag_tutorials.stub_llm.wire.errors import APIError, bad_request
 
 JSON = dict[str, Any]
 
@@ -50,12 +49,6 @@ def parse(raw: bytes) -> JSON:
 def kind(value: Any) -> str:
     """The JSON type of a value in words."""
     return _NAMES.get(type(value), type(value).__name__)
-
-
-def digest(*parts: Any) -> str:
-    """Twenty-four hex digits that depend on the parts alone; ids are made of it."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def event(data: Any, name: str | None = None) -> bytes:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag_tutorials.stub_llm.answers import answer, contradict, invent
+from rag_tutorials.stub_llm.answering.answers import answer, contradict, invent
 
 PASSAGES = [
     "The observatory opens at dusk. Its telescope has a mirror of 60 centimetres. Visitors pay "

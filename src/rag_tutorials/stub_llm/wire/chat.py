@@ -7,12 +7,20 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from . import schemas, tokens, wire
-from .conversation import Conversation, Message, Role, Tool, ToolCall
-from .errors import bad_request
-from .faults import AnswerMode
-from .reply import reply_to
-from .wire import JSON
+from rag_tutorials.stub_llm.answering.conversation import (
+    AnswerMode,
+    Conversation,
+    Message,
+    Role,
+    Tool,
+    ToolCall,
+)
+from rag_tutorials.stub_llm.answering.reply import reply_to
+from rag_tutorials.stub_llm.language import tokens
+from rag_tutorials.stub_llm.language.digest import digest
+from rag_tutorials.stub_llm.wire import fields, schemas
+from rag_tutorials.stub_llm.wire.errors import bad_request
+from rag_tutorials.stub_llm.wire.fields import JSON
 
 ROLES: dict[str, Role] = {
     "system": "system",
@@ -25,16 +33,18 @@ ROLES: dict[str, Role] = {
 
 def complete(body: JSON, mode: AnswerMode) -> JSON | Iterator[bytes]:
     """Answer a request: a completion, or the events of a stream when the body asks for one."""
-    model = wire.model(body)
+    model = fields.model(body)
     conversation = read(body)
-    stream = wire.flag(body, "stream")
+    stream = fields.flag(body, "stream")
     options = _stream_options(body, stream)
-    wire.check_sampling(body)
-    choices = wire.integer(body, "n", 1, 128) or 1
-    limit = wire.integer(body, "max_completion_tokens", 1) or wire.integer(body, "max_tokens", 1)
+    fields.check_sampling(body)
+    choices = fields.integer(body, "n", 1, 128) or 1
+    limit = fields.integer(body, "max_completion_tokens", 1) or fields.integer(
+        body, "max_tokens", 1
+    )
 
     prompt_tokens = _prompt_tokens(body, conversation)
-    wire.check_window(prompt_tokens, "messages")
+    fields.check_window(prompt_tokens, "messages")
     reply = reply_to(conversation, mode)
     text, finish = cut(reply.text, limit, _stops(body))
     calls = reply.tool_calls
@@ -43,9 +53,9 @@ def complete(body: JSON, mode: AnswerMode) -> JSON | Iterator[bytes]:
     used = tokens.count(text) + sum(tokens.count(c.name + c.arguments) for c in calls)
     usage = _usage(prompt_tokens, used * choices)
     head = {
-        "id": f"chatcmpl-{wire.digest(body, mode)}",
+        "id": f"chatcmpl-{digest(body, mode)}",
         "object": "chat.completion",
-        "created": wire.CREATED,
+        "created": fields.CREATED,
         "model": model,
         "service_tier": "default",
         "system_fingerprint": "fp_stub",
@@ -76,12 +86,12 @@ def _events(
 ) -> Iterator[bytes]:
     """The chunks of a stream: one token each, in the order in which a client must see them."""
     # What all chunks share is encoded once.
-    shared = wire.dumps(head if usage is None else head | {"usage": None})
+    shared = fields.dumps(head if usage is None else head | {"usage": None})
     before, after = b"data: " + shared[:-1] + b',"choices":[', b"]}\n\n"
 
     def chunk(index: int, delta: JSON, reason: str | None = None) -> bytes:
         choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": reason}
-        return before + wire.dumps(choice) + after
+        return before + fields.dumps(choice) + after
 
     for index in range(choices):
         first: JSON = {"role": "assistant", "content": None if calls else "", "refusal": None}
@@ -98,8 +108,8 @@ def _events(
                 yield chunk(index, {"content": piece})
         yield chunk(index, {}, finish)
     if usage is not None:
-        yield wire.event(head | {"choices": [], "usage": usage})
-    yield wire.DONE
+        yield fields.event(head | {"choices": [], "usage": usage})
+    yield fields.DONE
 
 
 def read(body: JSON) -> Conversation:
@@ -112,7 +122,7 @@ def read(body: JSON) -> Conversation:
         tools=tools,
         tool_choice=choice,
         forced_tool=forced,
-        parallel_tool_calls=wire.flag(body, "parallel_tool_calls", default=True),
+        parallel_tool_calls=fields.flag(body, "parallel_tool_calls", default=True),
         schema=_response_format(body, messages),
     )
 
@@ -120,9 +130,9 @@ def read(body: JSON) -> Conversation:
 def _messages(body: JSON) -> list[Message]:
     raw = body.get("messages")
     if raw is None:
-        raise wire.missing("messages")
+        raise fields.missing("messages")
     if not isinstance(raw, list):
-        raise wire.wrong_type("messages", "an array of objects", raw)
+        raise fields.wrong_type("messages", "an array of objects", raw)
     if not raw:
         raise bad_request(
             "Invalid 'messages': empty array. Expected an array with minimum length 1.",
@@ -134,12 +144,12 @@ def _messages(body: JSON) -> list[Message]:
     for i, item in enumerate(raw):
         where = f"messages[{i}]"
         if not isinstance(item, dict):
-            raise wire.wrong_type(where, "an object", item)
+            raise fields.wrong_type(where, "an object", item)
         message = _message(item, where)
         if message.role == "tool":
             call_id = item.get("tool_call_id")
             if not isinstance(call_id, str):
-                raise wire.missing(f"{where}.tool_call_id")
+                raise fields.missing(f"{where}.tool_call_id")
             if call_id not in open_calls:
                 raise bad_request(
                     "Messages with role 'tool' must answer a preceding message with 'tool_calls'; "
@@ -163,11 +173,11 @@ def _messages(body: JSON) -> list[Message]:
 def _message(item: JSON, where: str) -> Message:
     role = item.get("role")
     if role is None:
-        raise wire.missing(f"{where}.role")
+        raise fields.missing(f"{where}.role")
     if not isinstance(role, str):
-        raise wire.wrong_type(f"{where}.role", "a string", role)
+        raise fields.wrong_type(f"{where}.role", "a string", role)
     if role not in ROLES:
-        raise wire.wrong_value(f"{where}.role", role, list(ROLES))
+        raise fields.wrong_value(f"{where}.role", role, list(ROLES))
     calls: list[ToolCall] = []
     if role == "assistant":
         for n, call in enumerate(schemas.array(item, "tool_calls", where)):
@@ -187,39 +197,39 @@ def _content(content: Any, where: str) -> str:
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
-        raise wire.wrong_type(where, "one of a string or array of objects", content)
+        raise fields.wrong_type(where, "one of a string or array of objects", content)
     texts = []
     for n, part in enumerate(content):
         if not isinstance(part, dict):
-            raise wire.wrong_type(f"{where}[{n}]", "an object", part)
+            raise fields.wrong_type(f"{where}[{n}]", "an object", part)
         kind = part.get("type")
         if kind in ("text", "refusal"):
-            texts.append(wire.text(part, kind, f"{where}[{n}]"))
+            texts.append(fields.text(part, kind, f"{where}[{n}]"))
         elif kind not in ("image_url", "input_audio", "file"):
             known = ["text", "image_url", "input_audio", "refusal", "file"]
-            raise wire.wrong_value(f"{where}[{n}].type", kind, known)
+            raise fields.wrong_value(f"{where}[{n}].type", kind, known)
     return "\n".join(texts)
 
 
 def _read_call(call: Any, where: str) -> ToolCall:
     function = call.get("function") if isinstance(call, dict) else None
     if not isinstance(function, dict):
-        raise wire.missing(f"{where}.function")
+        raise fields.missing(f"{where}.function")
     return ToolCall(
-        id=wire.text(call, "id", where),
-        name=wire.text(function, "name", f"{where}.function"),
-        arguments=wire.text(function, "arguments", f"{where}.function"),
+        id=fields.text(call, "id", where),
+        name=fields.text(function, "name", f"{where}.function"),
+        arguments=fields.text(function, "arguments", f"{where}.function"),
     )
 
 
 def _tool(tool: Any, where: str) -> Tool:
     if not isinstance(tool, dict):
-        raise wire.wrong_type(where, "an object", tool)
+        raise fields.wrong_type(where, "an object", tool)
     if tool.get("type") != "function":
-        raise wire.wrong_value(f"{where}.type", tool.get("type"), ["function"])
+        raise fields.wrong_value(f"{where}.type", tool.get("type"), ["function"])
     function = tool.get("function")
     if not isinstance(function, dict):
-        raise wire.missing(f"{where}.function")
+        raise fields.missing(f"{where}.function")
     return schemas.tool(function, f"{where}.function")
 
 
@@ -236,10 +246,10 @@ def _response_format(body: JSON, messages: list[Message]) -> JSON | None:
     if wanted is None:
         return None
     if not isinstance(wanted, dict):
-        raise wire.wrong_type("response_format", "an object", wanted)
+        raise fields.wrong_type("response_format", "an object", wanted)
     spec = wanted.get("json_schema")
     if wanted.get("type") == "json_schema" and not isinstance(spec, dict):
-        raise wire.missing("response_format.json_schema")
+        raise fields.missing("response_format.json_schema")
     return schemas.text_format(
         wanted.get("type"), spec or {}, "response_format", [m.content for m in messages]
     )
@@ -255,15 +265,15 @@ def _stream_options(body: JSON, stream: bool) -> bool:
             "stream_options",
         )
     if not isinstance(options, dict):
-        raise wire.wrong_type("stream_options", "an object", options)
-    return wire.flag(options, "include_usage")
+        raise fields.wrong_type("stream_options", "an object", options)
+    return fields.flag(options, "include_usage")
 
 
 def _stops(body: JSON) -> list[str]:
     stop = body.get("stop")
     stops = [stop] if isinstance(stop, str) else stop or []
     if not isinstance(stops, list) or not all(isinstance(item, str) for item in stops):
-        raise wire.wrong_type("stop", "a string or an array of strings", stop)
+        raise fields.wrong_type("stop", "a string or an array of strings", stop)
     return [item for item in stops if item]
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from math import log
 
-from .lexical import content_words
+from rag_tutorials.stub_llm.language.lexical import content_words
 
 THRESHOLD = 0.4
 """The part of a question's weight that an answer has to cover."""

@@ -5,7 +5,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from rag_tutorials.stub_llm.structured import Facts, fill
+from rag_tutorials.stub_llm.answering.structured import Facts, fill
 
 ANSWER = "You may work abroad for 14 days a year."
 PASSAGES = ("Laptops are encrypted.", f"{ANSWER} Ask your manager.")

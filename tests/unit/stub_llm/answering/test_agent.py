@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from rag_tutorials.stub_llm.conversation import Conversation, Message, Tool
-from rag_tutorials.stub_llm.reply import reply_to
-from rag_tutorials.stub_llm.tools import next_calls
+from rag_tutorials.stub_llm.answering.agent import next_calls
+from rag_tutorials.stub_llm.answering.conversation import Conversation, Message, Tool
+from rag_tutorials.stub_llm.answering.reply import reply_to
 
 
 def tool(name: str, description: str, **properties: Any) -> Tool:

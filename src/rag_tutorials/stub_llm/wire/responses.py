@@ -9,12 +9,20 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from . import chat, schemas, tokens, wire
-from .conversation import Conversation, Message, Reply, Tool, ToolCall
-from .errors import APIError, bad_request
-from .faults import AnswerMode
-from .reply import reply_to
-from .wire import JSON
+from rag_tutorials.stub_llm.answering.conversation import (
+    AnswerMode,
+    Conversation,
+    Message,
+    Reply,
+    Tool,
+    ToolCall,
+)
+from rag_tutorials.stub_llm.answering.reply import reply_to
+from rag_tutorials.stub_llm.language import tokens
+from rag_tutorials.stub_llm.language.digest import digest
+from rag_tutorials.stub_llm.wire import chat, fields, schemas
+from rag_tutorials.stub_llm.wire.errors import APIError, bad_request
+from rag_tutorials.stub_llm.wire.fields import JSON
 
 _ROLES = chat.ROLES
 _TEXT_PARTS = ("input_text", "output_text", "text", "refusal")
@@ -32,28 +40,28 @@ class Responses:
 
     def create(self, body: JSON, mode: AnswerMode) -> JSON | Iterator[bytes]:
         """Answer a request: a response, or the events of a stream when the body asks for one."""
-        model = wire.model(body)
+        model = fields.model(body)
         history = self._history(body)
         messages = [*history, *_input(body)]
         _check_calls(messages)
         instructions = body.get("instructions")
         if instructions is not None and not isinstance(instructions, str):
-            raise wire.wrong_type("instructions", "a string", instructions)
+            raise fields.wrong_type("instructions", "a string", instructions)
         conversation = _conversation(body, messages, instructions)
-        stream = wire.flag(body, "stream")
-        wire.check_sampling(body)
-        limit = wire.integer(body, "max_output_tokens", 16)
+        stream = fields.flag(body, "stream")
+        fields.check_sampling(body)
+        limit = fields.integer(body, "max_output_tokens", 16)
 
         contents = [m.content + "".join(c.arguments for c in m.tool_calls) for m in messages]
         extra = [json.dumps(body[key]) for key in ("tools", "text") if body.get(key)]
         prompt_tokens = tokens.count_messages([instructions or "", *contents])
         prompt_tokens += sum(map(tokens.count, extra))
-        wire.check_window(prompt_tokens, "input")
+        fields.check_window(prompt_tokens, "input")
         reply = reply_to(conversation, mode)
         text, finish = chat.cut(reply.text, limit, [])
         reply = Reply(text, reply.tool_calls)
 
-        key = wire.digest(body, mode)
+        key = digest(body, mode)
         output = _output(reply, key, "incomplete" if finish == "length" else "completed")
         used = tokens.count(text) + sum(
             tokens.count(c.name + c.arguments) for c in reply.tool_calls
@@ -63,7 +71,7 @@ class Responses:
         if finish == "length":
             response["status"] = "incomplete"
             response["incomplete_details"] = {"reason": "max_output_tokens"}
-        if wire.flag(body, "store", default=True):
+        if fields.flag(body, "store", default=True):
             answered = Message("assistant", text, reply.tool_calls)
             self._keep(response, [*messages, answered])
         return _events(response) if stream else response
@@ -106,10 +114,10 @@ def _conversation(
     how, forced = schemas.tool_choice(choice, name, tools)
     text = body.get("text") or {}
     if not isinstance(text, dict):
-        raise wire.wrong_type("text", "an object", text)
+        raise fields.wrong_type("text", "an object", text)
     wanted = text.get("format") or {"type": "text"}
     if not isinstance(wanted, dict):
-        raise wire.wrong_type("text.format", "an object", wanted)
+        raise fields.wrong_type("text.format", "an object", wanted)
     all_texts = [instructions or "", *(m.content for m in messages)]
     schema = schemas.text_format(wanted.get("type"), wanted, "text.format", all_texts)
     system = [Message("system", instructions)] if instructions else []
@@ -118,34 +126,34 @@ def _conversation(
         tools=tools,
         tool_choice=how,
         forced_tool=forced,
-        parallel_tool_calls=wire.flag(body, "parallel_tool_calls", default=True),
+        parallel_tool_calls=fields.flag(body, "parallel_tool_calls", default=True),
         schema=schema,
     )
 
 
 def _tool(tool: Any, where: str) -> Tool:
     if not isinstance(tool, dict):
-        raise wire.wrong_type(where, "an object", tool)
+        raise fields.wrong_type(where, "an object", tool)
     if tool.get("type") != "function":
-        raise wire.wrong_value(f"{where}.type", tool.get("type"), ["function"])
+        raise fields.wrong_value(f"{where}.type", tool.get("type"), ["function"])
     return schemas.tool(tool, where)
 
 
 def _input(body: JSON) -> list[Message]:
     raw = body.get("input")
     if raw is None:
-        raise wire.missing("input")
+        raise fields.missing("input")
     if isinstance(raw, str):
         return [Message("user", raw)]
     if not isinstance(raw, list):
-        raise wire.wrong_type("input", "one of a string or array of objects", raw)
+        raise fields.wrong_type("input", "one of a string or array of objects", raw)
     if not raw:
         raise bad_request("Invalid 'input': empty array.", "input", "empty_array")
     messages: list[Message] = []
     for i, item in enumerate(raw):
         where = f"input[{i}]"
         if not isinstance(item, dict):
-            raise wire.wrong_type(where, "an object", item)
+            raise fields.wrong_type(where, "an object", item)
         message = _item(item, where)
         if message is not None:
             messages.append(message)
@@ -155,45 +163,45 @@ def _input(body: JSON) -> list[Message]:
 def _item(item: JSON, where: str) -> Message | None:
     kind = item.get("type", "message")
     if kind == "message":
-        role = wire.text(item, "role", where)
+        role = fields.text(item, "role", where)
         if role not in _ROLES or role == "tool":
             known = [name for name in _ROLES if name != "tool"]
-            raise wire.wrong_value(f"{where}.role", role, known)
+            raise fields.wrong_value(f"{where}.role", role, known)
         return Message(_ROLES[role], _content(item.get("content"), f"{where}.content"))
     if kind == "function_call":
         call = ToolCall(
-            id=wire.text(item, "call_id", where),
-            name=wire.text(item, "name", where),
-            arguments=wire.text(item, "arguments", where),
+            id=fields.text(item, "call_id", where),
+            name=fields.text(item, "name", where),
+            arguments=fields.text(item, "arguments", where),
         )
         return Message("assistant", "", [call])
     if kind == "function_call_output":
         content = _content(item.get("output"), f"{where}.output")
-        return Message("tool", content, answers_call=wire.text(item, "call_id", where))
+        return Message("tool", content, answers_call=fields.text(item, "call_id", where))
     if kind in _IGNORED_ITEMS:
         return None
     known = ["message", "function_call", "function_call_output", *_IGNORED_ITEMS]
-    raise wire.wrong_value(f"{where}.type", kind, known)
+    raise fields.wrong_value(f"{where}.type", kind, known)
 
 
 def _content(content: Any, where: str) -> str:
     if content is None:
-        raise wire.missing(where)
+        raise fields.missing(where)
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
-        raise wire.wrong_type(where, "one of a string or array of objects", content)
+        raise fields.wrong_type(where, "one of a string or array of objects", content)
     texts = []
     for n, part in enumerate(content):
         if not isinstance(part, dict):
-            raise wire.wrong_type(f"{where}[{n}]", "an object", part)
+            raise fields.wrong_type(f"{where}[{n}]", "an object", part)
         kind = part.get("type")
         if kind in _TEXT_PARTS:
             texts.append(
-                wire.text(part, "refusal" if kind == "refusal" else "text", f"{where}[{n}]")
+                fields.text(part, "refusal" if kind == "refusal" else "text", f"{where}[{n}]")
             )
         elif kind not in _OTHER_PARTS:
-            raise wire.wrong_value(f"{where}[{n}].type", kind, [*_TEXT_PARTS, *_OTHER_PARTS])
+            raise fields.wrong_value(f"{where}[{n}].type", kind, [*_TEXT_PARTS, *_OTHER_PARTS])
     return "\n".join(texts)
 
 
@@ -215,7 +223,7 @@ def _output(reply: Reply, key: str, status: str) -> list[JSON]:
     if reply.tool_calls:
         return [
             {
-                "id": f"fc_{wire.digest(key, number)}",
+                "id": f"fc_{digest(key, number)}",
                 "type": "function_call",
                 "status": "completed",
                 "call_id": call.id,
@@ -246,7 +254,7 @@ def _response(
     return {
         "id": response_id,
         "object": "response",
-        "created_at": wire.CREATED,
+        "created_at": fields.CREATED,
         "status": "completed",
         "background": False,
         "error": None,
@@ -285,7 +293,7 @@ def _usage(prompt: int, completion: int) -> JSON:
 def _events(response: JSON) -> Iterator[bytes]:
     """The events of a stream, one token a delta, numbered in sequence."""
     for number, (name, data) in enumerate(_unnumbered(response)):
-        yield wire.event({"type": name, "sequence_number": number, **data}, name)
+        yield fields.event({"type": name, "sequence_number": number, **data}, name)
 
 
 def _unnumbered(response: JSON) -> Iterator[tuple[str, JSON]]:

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
-from . import wire
-from .conversation import Tool
-from .errors import bad_request
-from .wire import JSON
+from rag_tutorials.stub_llm.answering.conversation import Tool
+from rag_tutorials.stub_llm.wire import fields
+from rag_tutorials.stub_llm.wire.errors import bad_request
+from rag_tutorials.stub_llm.wire.fields import JSON
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -18,7 +18,7 @@ def array(body: JSON, name: str, where: str = "") -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise wire.wrong_type(f"{where}.{name}" if where else name, "an array of objects", value)
+        raise fields.wrong_type(f"{where}.{name}" if where else name, "an array of objects", value)
     return value
 
 
@@ -29,7 +29,7 @@ def tool(function: JSON, where: str) -> Tool:
     if parameters is None:
         parameters = {"type": "object", "properties": {}}
     if not isinstance(parameters, dict):
-        raise wire.wrong_type(f"{where}.parameters", "an object", parameters)
+        raise fields.wrong_type(f"{where}.parameters", "an object", parameters)
     if parameters.get("type") != "object":
         raise bad_request(
             f"Invalid schema for function '{name}': schema must be a JSON Schema of "
@@ -62,9 +62,9 @@ def tool_choice(
     if choice == "auto" or choice == "none" or choice == "required":
         return choice, None
     if isinstance(choice, str):
-        raise wire.wrong_value("tool_choice", choice, ["none", "auto", "required"])
+        raise fields.wrong_value("tool_choice", choice, ["none", "auto", "required"])
     if not isinstance(name, str):
-        raise wire.missing("tool_choice.function.name")
+        raise fields.missing("tool_choice.function.name")
     if name not in [tool.name for tool in tools]:
         raise bad_request(f"Tool choice '{name}' not found in 'tools' parameter.", "tool_choice")
     return "required", name
@@ -83,11 +83,11 @@ def text_format(kind: Any, spec: JSON, where: str, texts: Sequence[str]) -> JSON
             )
         return {"type": "object"}
     if kind != "json_schema":
-        raise wire.wrong_value(f"{where}.type", kind, ["text", "json_object", "json_schema"])
+        raise fields.wrong_value(f"{where}.type", kind, ["text", "json_object", "json_schema"])
     name = _name(spec, where)
     schema = spec.get("schema")
     if not isinstance(schema, dict):
-        raise wire.missing(f"{where}.schema")
+        raise fields.missing(f"{where}.schema")
     problem = malformed(schema)
     if problem is None and spec.get("strict"):
         problem = strict_problem(schema)
@@ -121,11 +121,11 @@ _KEYWORD_TYPES: dict[str, type | tuple[type, ...]] = {
 def malformed(schema: Any, path: tuple[str, ...] = ()) -> str | None:
     """Why something is no JSON schema, as far as the stub reads schemas; ``None`` if it is one."""
     if not isinstance(schema, dict):
-        return f"In context={path}, {wire.kind(schema)} is not a schema."
+        return f"In context={path}, {fields.kind(schema)} is not a schema."
     for key, expected in _KEYWORD_TYPES.items():
         value = schema.get(key)
         if key in schema and (not isinstance(value, expected) or isinstance(value, bool)):
-            return f"In context={path}, '{key}' must not be {wire.kind(value)}."
+            return f"In context={path}, '{key}' must not be {fields.kind(value)}."
     for key in ("enum", "anyOf", "oneOf"):
         if schema.get(key) == []:
             return f"In context={path}, '{key}' is empty, so that nothing fits."
@@ -171,9 +171,9 @@ def _first(problems: Iterable[str | None]) -> str | None:
 def _name(spec: JSON, where: str) -> str:
     name = spec.get("name")
     if name is None:
-        raise wire.missing(f"{where}.name")
+        raise fields.missing(f"{where}.name")
     if not isinstance(name, str):
-        raise wire.wrong_type(f"{where}.name", "a string", name)
+        raise fields.wrong_type(f"{where}.name", "a string", name)
     if not _NAME.fullmatch(name):
         raise bad_request(
             f"Invalid '{where}.name': string does not match pattern '^[a-zA-Z0-9_-]+$'.",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .lexical import content_words
+from rag_tutorials.stub_llm.language.lexical import content_words
 
 Schema = Mapping[str, Any]
 

@@ -1,0 +1,1 @@
+"""How a reply is found: read the prompt, decide the turn, answer from what the request holds."""

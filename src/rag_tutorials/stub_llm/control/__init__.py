@@ -1,0 +1,1 @@
+"""What a test or a lesson does to the server: faults on demand, and the journal of requests."""

@@ -1,0 +1,1 @@
+"""Text as words, vectors, tokens and tags; knows nothing of models or requests."""
