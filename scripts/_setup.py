@@ -18,12 +18,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, TypedDict
 
+from _locks import read_lock
 from _run import CommandError, clean_environment, run_step, uv_settings, venv_python
 
 Kind = Literal["lab", "test"]
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS: dict[Kind, str] = {"lab": "requirements.lock", "test": "requirements-test.lock"}
+# The tests' lock holds what they add to the lab's.
+NEEDS: dict[Kind, tuple[Kind, ...]] = {"lab": ("lab",), "test": ("lab", "test")}
 BOOTSTRAP = "requirements-bootstrap.lock"
 RECORD = "course-setup.json"
 DATA = ("data/handbook_manual.txt", "data/queries.jsonl")
@@ -63,11 +66,15 @@ class Checkout:
         """Return the variables to run a program of the course's environment with."""
         return clean_environment(self.venv)
 
+    def locks(self, kind: Kind) -> list[Path]:
+        """Return the locks that together hold all that `kind` needs."""
+        return [self.root / LOCKS[name] for name in NEEDS[kind]]
+
     def digest(self, kind: Kind) -> str:
         """Return the digest of all that decides what an installation of `kind` holds."""
         total = hashlib.sha256()
-        for name in (LOCKS[kind], BOOTSTRAP, "pyproject.toml"):
-            total.update(hashlib.sha256((self.root / name).read_bytes()).digest())
+        for name in (*self.locks(kind), self.root / BOOTSTRAP, self.root / "pyproject.toml"):
+            total.update(hashlib.sha256(name.read_bytes()).digest())
         return total.hexdigest()
 
     def problem(self) -> str:
@@ -156,11 +163,12 @@ class Checkout:
             self.python,
             "--no-progress",
         ]
-        lock = self.root / LOCKS[kind]
-        count = sum(line[:1].isalnum() for line in lock.read_text(encoding="utf-8").splitlines())
+        locks = self.locks(kind)
+        count = sum(1 for lock in locks for _ in read_lock(lock))
+        named: list[str | Path] = [part for lock in locks for part in ("-r", lock)]
         run_step(
             f"[3/4] Installing about {count} packages (minutes the first time)",
-            [*install, "--require-hashes", "--only-binary=:all:", "--compile-bytecode", "-r", lock],
+            [*install, "--require-hashes", "--only-binary=:all:", "--compile-bytecode", *named],
             env,
             self.log,
         )
@@ -170,11 +178,9 @@ class Checkout:
             env,
             self.log,
         )
-        # The test lock holds every pin of the lab's (a test sees to it).
-        kinds: tuple[Kind, ...] = ("lab", "test") if kind == "test" else ("lab",)
         earlier = record["installed"] if record else {}
         self._write_record(
-            complete=True, installed=earlier | {name: self.digest(name) for name in kinds}
+            complete=True, installed=earlier | {name: self.digest(name) for name in NEEDS[kind]}
         )
 
     def _make_venv(self, problem: str) -> None:

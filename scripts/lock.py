@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from _locks import read_lock, write_lock
 from _run import CommandError, uv_settings
 from _setup import BOOTSTRAP, LOCKS, Checkout
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     env = course.environment() | uv_settings(course.pip_config())
     compile_lock: list[str | Path] = [course.uv, "pip", "compile", *SAME]
     compile_lock += ["--upgrade"] if options.upgrade else []
-    # The test lock is held to the lab's pins, so that it installs on top of them.
+    # The tests' lock is held to the lab's pins, and keeps only what it adds to them.
     for sources, lock in (
         (["-"], BOOTSTRAP),
         (["pyproject.toml"], LOCKS["lab"]),
@@ -51,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stdout=subprocess.DEVNULL,
             check=True,
         )
+        if lock == LOCKS["test"]:
+            in_lab = set(read_lock(course.root / LOCKS["lab"]))
+            pins = read_lock(course.root / lock)
+            write_lock(course.root / lock, [pin for pin in pins if pin not in in_lab])
         print(f"wrote {lock}")
     return 0
 

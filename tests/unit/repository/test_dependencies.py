@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from _locks import Pin, read_lock
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -20,26 +21,16 @@ LAB, TEST, BOOTSTRAP = (
     "requirements-test.lock",
     "requirements-bootstrap.lock",
 )
-PIN = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>\S+)(?: ; (?P<marker>.+))?")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
-def entries(lock: str) -> list[list[str]]:
-    """Return each pin of a lock with its hashes."""
-    text = (ROOT / lock).read_text(encoding="utf-8").replace("\\\n", "\n")
-    found: list[list[str]] = []
-    for line in text.splitlines():
-        if line[:1].strip():
-            found.append([line.strip()])
-        elif line.strip():
-            found[-1].append(line.strip())
-    return found
+def pins(*locks: str) -> list[Pin]:
+    return [pin for lock in locks for pin in read_lock(ROOT / lock)]
 
 
-def pins(lock: str) -> list[re.Match[str]]:
-    matches = [PIN.fullmatch(entry[0]) for entry in entries(lock)]
-    assert all(matches), "a line that is not name==version"
-    return [match for match in matches if match]
+def together(kind: str) -> list[Pin]:
+    """Return all that is installed for `kind`: the tests' lock only adds to the lab's."""
+    return pins(LAB, TEST) if kind == TEST else pins(kind)
 
 
 def direct(kind: str) -> list[Requirement]:
@@ -68,26 +59,27 @@ def closure(requirements: list[Requirement]) -> set[str]:
 
 @pytest.mark.parametrize("lock", [LAB, TEST, BOOTSTRAP])
 def test_a_lock_holds_pins_and_hashes_and_no_address(lock: str) -> None:
-    assert "://" not in (ROOT / lock).read_text(encoding="utf-8")
-    for entry in entries(lock):
-        assert PIN.fullmatch(entry[0]), entry[0]
-        assert len(entry) > 1, f"{entry[0]} has no hash"
-        assert all(HASH.fullmatch(line) for line in entry[1:]), entry[0]
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    assert "://" not in text
+    assert text == "".join(f"{pin}\n" for pin in pins(lock))  # and nothing besides
+    for pin in pins(lock):
+        assert pin.hashes, f"{pin.name} has no hash"
+        assert all(HASH.fullmatch(line) for line in pin.hashes), pin.name
 
 
-def test_the_test_lock_holds_every_pin_of_the_lab() -> None:
+def test_the_tests_lock_only_adds_to_the_labs() -> None:
     # So `lab` after `test` installs nothing, and `test` after `lab` only adds.
-    in_test = {tuple(entry) for entry in entries(TEST)}
-    assert [entry[0] for entry in entries(LAB) if tuple(entry) not in in_test] == []
+    everywhere = {pin.name for pin in pins(LAB) if not pin.marker}
+    assert everywhere
+    assert not everywhere & {pin.name for pin in pins(TEST)}
+    assert not set(pins(LAB)) & set(pins(TEST))
 
 
 @pytest.mark.parametrize("lock", [LAB, TEST])
 def test_each_direct_dependency_is_pinned_at_a_version_that_fits(lock: str) -> None:
     for requirement in direct(lock):
         versions = [
-            pin["version"]
-            for pin in pins(lock)
-            if pin["name"] == canonicalize_name(requirement.name)
+            pin.version for pin in together(lock) if pin.name == canonicalize_name(requirement.name)
         ]
         assert versions, f"{requirement.name} is missing: run python scripts/lock.py"
         for version in versions:
@@ -96,15 +88,15 @@ def test_each_direct_dependency_is_pinned_at_a_version_that_fits(lock: str) -> N
 
 @pytest.mark.parametrize("lock", [LAB, TEST])
 def test_a_lock_holds_what_is_needed_here_and_nothing_else(lock: str) -> None:
-    here = {p["name"] for p in pins(lock) if not p["marker"] or Marker(p["marker"]).evaluate()}
+    here = {p.name for p in together(lock) if not p.marker or Marker(p.marker).evaluate()}
     assert here == closure(direct(lock)), "run python scripts/lock.py"
 
 
 def test_the_locked_installer_can_build_the_course_without_a_download() -> None:
     (uv,) = pins(BOOTSTRAP)
     (backend,) = (Requirement(text) for text in PROJECT["build-system"]["requires"])
-    assert (uv["name"], backend.name) == ("uv", "uv_build")
-    assert backend.specifier.contains(uv["version"])
+    assert (uv.name, backend.name) == ("uv", "uv_build")
+    assert backend.specifier.contains(uv.version)
 
 
 def test_environment_yml_names_python_pip_and_the_project_only() -> None:
