@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rag_tutorials.stub_llm.answering import structured
 from rag_tutorials.stub_llm.answering.conversation import Conversation, Message, Tool, ToolCall
@@ -18,8 +18,13 @@ _ASKS = re.compile(
     r"\s*(?:what|which|who|whom|whose|when|where|why|how|is|are|do|does|did|can|may|must|should)\b",
     re.IGNORECASE,
 )
-_NAME_ALONE = re.compile(r"\s*[A-Z][\w-]*(?: [A-Z][\w-]*)*[?.!]*\s*")
-_NAME = re.compile(r"(?<=\s)[A-Z][\w-]*(?: [A-Z][\w-]*)*(?=[?.!]*\s*$)")
+_A_NAME = r"[A-Z][\w'-]*(?: (?:(?:de|del|da|do|la|of|upon) )?[A-Z][\w'-]*)*"
+_AND = (
+    r"(?:\s*[,;/&]\s*(?:(?:and|or|as well as|plus)\s+)?|\s+(?:and|or|as well as|plus)\s+)"
+    r"(?:(?:in|for|of|at)\s+)?"
+)
+_NAMES = re.compile(rf"(?<=\s){_A_NAME}(?:{_AND}{_A_NAME})+")
+_BETWEEN_NAMES = re.compile(rf"(?<=[\w'-]){_AND}(?=[A-Z])")
 _SMALL_TALK = re.compile(
     r"\s*(?:hi|hello|hey|thanks|thank you|good (?:morning|day))\b", re.IGNORECASE
 )
@@ -67,16 +72,12 @@ def _since_user(messages: Sequence[Message]) -> list[tuple[str, str]]:
 
 def _plan(tools: Sequence[Tool], question: str) -> list[tuple[Tool, str]]:
     """Which tool to call for which part of the question."""
-    parts = [part for part in _CLAUSE.split(question) if content_words(part)]
+    parts = [part for part in _clauses(question) if content_words(part)]
     plan: list[tuple[Tool, str]] = []
     for part in parts:
         tool = _best(tools, part)
         if tool is not None:
             plan.append((tool, part))
-        elif plan and _NAME_ALONE.fullmatch(part) and _NAME.search(plan[-1][1]):
-            # "the weather in Paris and Berlin": the same once more with another name.
-            before, name = plan[-1][1], part.strip().rstrip("?.!")
-            plan.append((plan[-1][0], _NAME.sub(lambda _, name=name: name, before)))  # type: ignore[misc]
         elif _ASKS.match(part) or _LOOKS_UP & set(words_of(part)):
             search = _search(tools, part)
             plan += [(search, part)] if search else []
@@ -86,6 +87,22 @@ def _plan(tools: Sequence[Tool], question: str) -> list[tuple[Tool, str]]:
         plan = [(tool, question)] if tool else []
     calls = [(tool, _arguments(tool, part, question)) for tool, part in plan]
     return list({(tool.name, arguments): (tool, arguments) for tool, arguments in calls}.values())
+
+
+def _clauses(question: str) -> Iterator[str]:
+    """The parts of a question; "the weather in Paris, Berlin and Rome?" has one for each name."""
+    lists: list[list[str]] = []
+
+    def hide(match: re.Match[str]) -> str:
+        lists.append(_BETWEEN_NAMES.split(match[0]))
+        return f"\0{len(lists) - 1}\0"
+
+    for clause in _CLAUSE.split(_NAMES.sub(hide, question)):
+        first, *others = re.split(r"\0(\d+)\0", clause)
+        told = [first]
+        for number, after in zip(others[::2], others[1::2], strict=True):
+            told = [before + name + after for before in told for name in lists[int(number)]]
+        yield from told
 
 
 def _best(tools: Sequence[Tool], clause: str) -> Tool | None:

@@ -63,6 +63,21 @@ PARIS = ("get_weather", {"city": "Paris", "unit": "celsius"})
             "What's the weather in Paris and Berlin?",
             [PARIS, ("get_weather", {"city": "Berlin", "unit": "celsius"})],
         ),
+        *(
+            (
+                question,
+                [
+                    ("get_weather", {"city": city, "unit": "celsius"})
+                    for city in ("Paris", "Berlin", "New York")
+                ],
+            )
+            for question in (
+                "What is the weather in Paris, Berlin and New York?",
+                "Weather in Paris, Berlin, and New York today",
+                "The weather in Paris, in Berlin and in New York, please",
+                "How is the weather in Paris / Berlin as well as New York?",
+            )
+        ),
         (
             "Convert 300.5 EUR to USD",
             [
