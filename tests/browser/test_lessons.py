@@ -23,9 +23,11 @@ MEANT = {
     "04_auto_instrumentation": {
         r"Attempting to instrument while already instrumented": "the section on the right order",
     },
-    "06_backends_and_export": {
+    "07_backends_and_delivery": {
         r"^Queue full, dropping Span": "the queue that overflows",
         r"^(Transient error|Failed to export spans batch)": "backends down, hanging, refusing",
+    },
+    "08_sampling_and_redaction": {
         r"^String attribute value exceeds max length|^Attributes dict is full": "limits",
     },
 }

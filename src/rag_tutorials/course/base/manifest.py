@@ -15,6 +15,7 @@ class Lesson:
     """One entry of the manifest; ``name`` is the notebook's file name without ``.ipynb``."""
 
     name: str
+    part: str
     title: str
     why: str
     minutes: tuple[int, int]
@@ -39,6 +40,7 @@ def load_lessons(path: Path | None = None) -> tuple[Lesson, ...]:
         return tuple(
             Lesson(
                 name=entry["name"],
+                part=entry["part"],
                 title=entry["title"],
                 why=entry["why"],
                 minutes=(int(entry["minutes"][0]), int(entry["minutes"][1])),

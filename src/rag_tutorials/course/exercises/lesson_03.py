@@ -92,15 +92,6 @@ def _ids_mixed_up(found: Found) -> str | None:
     return None
 
 
-def _slowest_and_weakest(found: Found) -> tuple[str, str]:
-    slowest = max(found.named("rag-pipeline"), key=lambda one: one.milliseconds)
-    answerable = (
-        one for one in found.named("retrieval") if one.attributes["metadata.kind"] != "unanswerable"
-    )
-    weakest = min(answerable, key=lambda one: float(one.attributes[FIRST_SCORE]))
-    return slowest.attributes[QUERY_ID], weakest.attributes[QUERY_ID]
-
-
 def _parent_of_search(found: Found) -> str | None:
     parent = found.parent(found.named("search")[0])
     return parent.name if parent else None
@@ -175,18 +166,6 @@ EXERCISES = (
     ),
     Exercise(
         id="03.4",
-        title="Find the slowest and the weakest query",
-        facts=_slowest_and_weakest,
-        given=tuple,
-        hints=(
-            "Both are query ids, such as `leave-wedding`: the attribute `metadata.query_id`.",
-            "The slowest: the largest `milliseconds` of the spans `rag-pipeline`.",
-            f"The weakest: the smallest `{FIRST_SCORE}` of the spans `retrieval`, without those "
-            "whose `metadata.kind` is `unanswerable`.",
-        ),
-    ),
-    Exercise(
-        id="03.5",
         title="Trace an async pipeline with a reranker",
         run=_ask_three,
         returns=list,

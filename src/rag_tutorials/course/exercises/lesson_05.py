@@ -1,62 +1,8 @@
-"""The exercises of lesson 05, context propagation."""
+"""The exercises of lesson 05, context inside one process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
-from openinference.semconv.trace import SpanAttributes
-from opentelemetry import baggage, context, trace
-from opentelemetry.context import Context
-from opentelemetry.trace import SpanContext
-
-from rag_tutorials.course.judging.checks import Exercise, Found, MistakeError, span
-
-QUESTION = "How long is the probation period?"
-QUESTIONS = (
-    "How long is parental leave?",
-    "How much notice does a resignation need?",
-    "How many days a week may an employee work remotely?",
-)
-SESSION = "session-of-exercise-05-5"
-REQUESTS = ("request-1", "request-2", "request-3")
-
-
-def _in_the_service(count: int, **attributes: Any) -> Any:
-    return span(
-        "POST /retrieve",
-        "CHAIN",
-        span("retrieval", "RETRIEVER", attributes=attributes),
-        attributes=attributes,
-        times=count,
-    )
-
-
-def _one_waits_the_others_have_ended(
-    answer_for: Callable[[Context], Any], nightly_report: Callable[[Sequence[SpanContext]], Any]
-) -> None:
-    tracer = trace.get_tracer(__name__)
-    finished = []
-    for name in REQUESTS:
-        with tracer.start_as_current_span(name) as request:
-            finished.append(request.get_span_context())
-    with (
-        tracer.start_as_current_span("waiting-request"),
-        ThreadPoolExecutor(max_workers=1) as pool,
-    ):
-        pool.submit(answer_for, context.get_current()).result()
-    nightly_report(finished)
-
-
-def _research(course: object, research: Callable[[Sequence[str], str], Any]) -> Any:
-    passages = research(QUESTIONS, SESSION)
-    if left := list(baggage.get_all()):
-        raise MistakeError(
-            f"`{left[0]}` is still attached as baggage after the call, so the next request would "
-            "carry it too; detach it in a `finally`."
-        )
-    return passages
+from rag_tutorials.course.judging.checks import Exercise, Found, span
 
 
 def _names_under(found: Found, name: str) -> set[str]:
@@ -94,58 +40,6 @@ EXERCISES = (
             "What is the current span in the pool's threads?",
             "Copy the context where `compare` is current, and run each look-up in a copy.",
             '`pool.submit(copy_context().run, step, "look-up")` for each topic.',
-        ),
-    ),
-    Exercise(
-        id="05.3",
-        title="Carry context over HTTP by hand",
-        run=lambda course, ask: ask(QUESTION),
-        returns=str,
-        expect=span("ask", None, _in_the_service(1, **{SpanAttributes.INPUT_VALUE: QUESTION})),
-        patience=1.0,
-        hints=(
-            "The service's spans join the trace that the header `traceparent` names.",
-            "Its form is `00-<trace id>-<span id>-01`, ids in hex: 32 and 16 digits.",
-            'f"00-{trace.format_trace_id(ids.trace_id)}-{trace.format_span_id(ids.span_id)}-01", '
-            "where ids is span.get_span_context().",
-        ),
-    ),
-    Exercise(
-        id="05.4",
-        title="Choose between parent and link",
-        run=lambda course, answer_for, nightly_report: _one_waits_the_others_have_ended(
-            answer_for, nightly_report
-        ),
-        expect=(
-            *(span(name, exact=True) for name in REQUESTS),
-            span("waiting-request", None, span("answer")),
-            span("report", links=REQUESTS),
-        ),
-        hints=(
-            "Who waits for the work? How many causes does it have?",
-            "`answer` is a child of the request that waits; `report` has a link to each request.",
-            '`start_as_current_span("answer", context=request_context)`, and '
-            '`start_as_current_span("report", links=[Link(one) for one in finished])`.',
-        ),
-    ),
-    Exercise(
-        id="05.5",
-        title="Keep a session across threads and processes",
-        run=_research,
-        returns=list,
-        expect=span(
-            "rag-request",
-            "CHAIN",
-            _in_the_service(len(QUESTIONS), **{SpanAttributes.SESSION_ID: SESSION}),
-            attributes={SpanAttributes.SESSION_ID: SESSION},
-        ),
-        patience=1.0,
-        hints=(
-            "First make it one trace: what do the pool's threads need?",
-            "`using_session` gives the attribute in this process; baggage carries the id to the "
-            "service.",
-            '`context.attach(baggage.set_baggage("session.id", session_id))`, then '
-            "`using_session(session_id)`, then the span; a `copy_context()` for each question.",
         ),
     ),
 )

@@ -1,346 +1,115 @@
-"""The exercises of lesson 06, backends and export."""
+"""The exercises of lesson 06, context between processes."""
 
 from __future__ import annotations
 
-import math
-import random
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.propagate import extract
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter
-from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
+from openinference.semconv.trace import SpanAttributes
+from opentelemetry import baggage, context, trace
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanContext
 
-from rag_tutorials.course.equipment.receiver import Receiver
-from rag_tutorials.course.judging.checks import Exercise, Found, MistakeError, Rule, span
-from rag_tutorials.course.traces.spans import SpanRecord, poll
+from rag_tutorials.course.judging.checks import Exercise, MistakeError, span
 
-if TYPE_CHECKING:
-    from rag_tutorials.course.prepare import Course
-
-Run = Callable[..., str]
-LogEntry = tuple[int, str, str]
-
-PATIENCE_S = 1.5
-PROJECT = "openinference.project.name"
-ADDRESSES = ("ada@example.com", "grace.hopper@navy.example.org")
-UNREAD = "nobody reads"
-REQUESTS = 24
-KEPT_REQUESTS = 10  # of those, with the ids below
-CALLERS = {  # each has decided against what half by id would say
-    "sampled": "00-0123456789abcdeffedcba9876543210-00f067aa0ba902b7-01",
-    "not sampled": "00-fedcba98765432100123456789abcdef-00f067aa0ba902b7-00",
-}
+QUESTION = "How long is the probation period?"
+QUESTIONS = (
+    "How long is parental leave?",
+    "How much notice does a resignation need?",
+    "How many days a week may an employee work remotely?",
+)
+SESSION = "session-of-exercise-06-3"
+REQUESTS = ("request-1", "request-2", "request-3")
 
 
-def _read(course: Course, trace_id: str, expect: int) -> Sequence[SpanRecord]:
-    return poll(lambda: course.fetch_trace(trace_id), expect, PATIENCE_S)
-
-
-def _switch(course: Course, settings: Mapping[str, str], run: Any, copy: Path) -> dict[str, int]:
-    copy.unlink(missing_ok=True)
-    trace_id = run(settings).split()[-1]
-    lines = copy.read_text(encoding="utf-8").splitlines() if copy.is_file() else []
-    arrived = {"Phoenix": len(_read(course, trace_id, 2)), "the file": len(lines)}
-    if not arrived["Phoenix"] and (other := _other_project(course, trace_id)):
-        raise MistakeError(
-            f"The trace is in this Phoenix, but in the project `{other}`; it should be in "
-            f"`{course.project}`."
-        )
-    return arrived
-
-
-def _other_project(course: Course, trace_id: str) -> str | None:
-    """Return the name of the project that has a trace, of those that are not this notebook's."""
-    names = [project["name"] for project in course.client.projects.list()]
-    get_spans = course.client.spans.get_spans
-    return next(
-        (name for name in names if get_spans(project_identifier=name, trace_ids=[trace_id])), None
+def _in_the_service(count: int, **attributes: Any) -> Any:
+    return span(
+        "POST /retrieve",
+        "CHAIN",
+        span("retrieval", "RETRIEVER", attributes=attributes),
+        attributes=attributes,
+        times=count,
     )
 
 
-# Around the student's program: what is printed tells the order of what happened.
-SIGNALLED, RAN_ON = "(SIGTERM)", "(after SIGTERM)"
-BEFORE = f"""
-import signal
+def _one_waits_the_others_have_ended(
+    answer_for: Callable[[Context], Any], nightly_report: Callable[[Sequence[SpanContext]], Any]
+) -> None:
+    tracer = trace.get_tracer(__name__)
+    finished = []
+    for name in REQUESTS:
+        with tracer.start_as_current_span(name) as request:
+            finished.append(request.get_span_context())
+    with (
+        tracer.start_as_current_span("waiting-request"),
+        ThreadPoolExecutor(max_workers=1) as pool,
+    ):
+        pool.submit(answer_for, context.get_current()).result()
+    nightly_report(finished)
 
-def raise_signal(number, really=signal.raise_signal):
-    if number == signal.SIGTERM:
-        print({SIGNALLED!r}, flush=True)
-    really(number)
 
-signal.raise_signal = raise_signal
-"""
-AFTER = f"""
-print({RAN_ON!r}, flush=True)
-"""
-
-
-def _shift(course: Course, program: str, run: Run) -> list[str]:
-    lines = run(
-        BEFORE + program + AFTER,
-        OTEL_TRACES_EXPORTER="otlp",
-        OTEL_EXPORTER_OTLP_ENDPOINT=course.phoenix_url,
-        OTEL_RESOURCE_ATTRIBUTES=f"{PROJECT}={course.project}",
-    ).splitlines()
-    if SIGNALLED not in lines:
+def _research(course: object, research: Callable[[Sequence[str], str], Any]) -> Any:
+    passages = research(QUESTIONS, SESSION)
+    if left := list(baggage.get_all()):
         raise MistakeError(
-            "The program is not sent SIGTERM any more; its last line should stay."
-            if RAN_ON in lines
-            else "The program ends before its last line; `print(run(shift_program))` shows why."
+            f"`{left[0]}` is still attached as baggage after the call, so the next request would "
+            "carry it too; detach it in a `finally`."
         )
-    if RAN_ON in lines:
-        raise MistakeError(
-            "The program runs on after SIGTERM, so the platform has to kill it some seconds later; "
-            "the signal should end it."
-        )
-    trace_id = lines[lines.index(SIGNALLED) - 1]
-    return sorted(span.name for span in _read(course, trace_id, 4))
+    return passages
 
-
-class _SampledAway:
-    """The truth about the log that the notebook's requests wrote, read when the check runs."""
-
-    def __init__(self) -> None:
-        self.truth: dict[str, Any] = {}
-
-    def run(self, course: Course, explanation: Any, log: Sequence[LogEntry]) -> None:
-        failed = [(number, trace_id) for number, trace_id, error in log if error]
-        highest = max(int(trace_id[16:], 16) / 2**64 for _, trace_id in failed)
-        self.truth = {
-            "lost": [number for number, trace_id in failed if not course.fetch_trace(trace_id)],
-            "ratio": math.ceil(highest * 100) / 100,
-        }
-
-
-_sampled_away = _SampledAway()
-
-
-class _Redacting(SpanProcessor):
-    """Sends the copy that the student's function makes of each span to Phoenix."""
-
-    def __init__(
-        self, redact: Callable[[ReadableSpan], ReadableSpan], exporter: SpanExporter
-    ) -> None:
-        self._redact = redact
-        self._exporter = exporter
-        self.pair: tuple[ReadableSpan, ReadableSpan] | None = None
-
-    def on_end(self, span: ReadableSpan) -> None:
-        copy = self._redact(span)
-        self._exporter.export([copy])
-        self.pair = span, copy
-
-
-def _redact(course: Course, redact: Callable[[ReadableSpan], ReadableSpan]) -> None:
-    """Make a failing span whose copy arrives below a span of the notebook's own provider."""
-    provider = TracerProvider(shutdown_on_exit=False, resource=Resource({PROJECT: course.project}))
-    redacting = _Redacting(redact, OTLPSpanExporter(course.otlp_endpoint, timeout=2))
-    provider.add_span_processor(redacting)
-    with trace.get_tracer("support").start_as_current_span("support-desk"):
-        tracer = provider.get_tracer("support")
-        with suppress(LookupError), tracer.start_as_current_span("support") as span:
-            span.set_attributes({"input.value": f"{ADDRESSES[0]} asks", "to": list(ADDRESSES)})
-            span.add_event("forwarded", {"to": ADDRESSES[1], "attempt": 1})
-            raise LookupError(f"{UNREAD} {ADDRESSES[0]}")
-    if redacting.pair:
-        _times_survive(*redacting.pair)
-
-
-def _times_survive(span: ReadableSpan, copy: ReadableSpan) -> None:
-    times = {event.name: event.timestamp for event in copy.events}
-    for event in span.events:
-        if times.get(event.name, event.timestamp) != event.timestamp:
-            raise MistakeError(
-                f"The event `{event.name}` has lost its time: the copy says when it was copied, "
-                "not when it happened."
-            )
-
-
-def _description_survives(found: Found) -> str | None:
-    if all(UNREAD in one.status_message for one in found.named("support")):
-        return None
-    return (
-        "The status of `support` has lost its description; mask the address in it, and keep the "
-        "rest."
-    )
-
-
-class _Ids(IdGenerator):
-    """Trace ids in a repeatable order, half of them in the lower half."""
-
-    def __init__(self) -> None:
-        self._random = random.Random(6)
-        self._span_ids = RandomIdGenerator()
-
-    def generate_trace_id(self) -> int:
-        return self._random.getrandbits(128)
-
-    def generate_span_id(self) -> int:
-        return self._span_ids.generate_span_id()
-
-
-def _production(course: Course, make: Callable[[str], TracerProvider]) -> Any:
-    """Return what was seen of the student's provider, and how long an export of it may take."""
-    with Receiver.start() as receiver:
-        provider = make(receiver.endpoint)
-        if not isinstance(provider, TracerProvider):
-            return provider
-        provider.id_generator = _Ids()  # type: ignore[assignment]
-        tracer = provider.get_tracer("handbook.app")
-        for number in range(REQUESTS):
-            with tracer.start_as_current_span(f"request-{number}") as span:
-                span.set_attribute("input.value", f"{ADDRESSES[0]} asks")
-                with tracer.start_as_current_span("retrieval"):
-                    pass
-        for decision, caller in CALLERS.items():
-            tracer.start_span(decision, extract({"traceparent": caller})).end()
-        provider.force_flush()
-        arrived, exports = receiver.spans, len(receiver.statuses)
-        addresses = receiver.everything.count(ADDRESSES[0].encode())
-        provider.shutdown()
-    spans = [span for span in arrived if span.name not in CALLERS]
-    called = [span.name for span in arrived if span.name in CALLERS]
-    sender = arrived[0].resource if arrived else {}
-    return {
-        "exports": exports,
-        "spans": len(spans),
-        "spans of the lower half": sum(int(span.trace_id[16:], 16) < 2**63 for span in spans),
-        **{f"below a parent that was {decision}": called.count(decision) for decision in CALLERS},
-        "service.name": sender.get("service.name"),
-        "deployment.environment.name": sender.get("deployment.environment.name"),
-        "addresses": addresses,
-        "timeout": max(timeouts_of(provider), default=None),
-    }
-
-
-def timeouts_of(provider: TracerProvider) -> list[float]:
-    """Return the seconds that each OTLP exporter of a provider may take, as far as it tells."""
-    processors: list[Any] = list(provider._active_span_processor._span_processors)
-    for each in processors:  # one that stands in front of another holds it
-        processors += [inner for inner in vars(each).values() if isinstance(inner, SpanProcessor)]
-    exporters = (getattr(each, "span_exporter", None) for each in processors)
-    timeouts = (getattr(getattr(each, "_client", None), "_timeout", None) for each in exporters)
-    return [float(seconds) for seconds in timeouts if seconds is not None]
-
-
-def _is_fit(seen: Any) -> bool:
-    wanted = {
-        "exports": 1,
-        "spans": 2 * KEPT_REQUESTS,
-        "spans of the lower half": 2 * KEPT_REQUESTS,
-        "below a parent that was sampled": 1,
-        "below a parent that was not sampled": 0,
-        "service.name": "handbook-app",
-        "deployment.environment.name": "production",
-        "addresses": 0,
-    }
-    return (
-        isinstance(seen, dict)
-        and {key: seen.get(key) for key in wanted} == wanted
-        and (seen["timeout"] is None or seen["timeout"] <= 2)
-    )
-
-
-HIDDEN = Rule("text without the address", lambda text: "@" not in str(text))
 
 EXERCISES = (
     Exercise(
         id="06.1",
-        title="Switch the backend",
-        run=_switch,
-        given=dict,
-        returns=Rule(
-            "{'Phoenix': 2, 'the file': 2}, the number of spans that arrived in each",
-            lambda arrived: arrived == {"Phoenix": 2, "the file": 2},
-        ),
+        title="Carry context over HTTP by hand",
+        run=lambda course, ask: ask(QUESTION),
+        returns=str,
+        expect=span("ask", None, _in_the_service(1, **{SpanAttributes.INPUT_VALUE: QUESTION})),
+        patience=1.0,
         hints=(
-            "Run the program with the settings yourself and read what it prints; look for the "
-            "trace in Phoenix's list of projects too.",
-            "`OTEL_TRACES_EXPORTER` has to name two places, and the endpoint is a base address.",
-            "`otlp,file:` and the path; `course.phoenix_url`; and the project stands in "
-            "`OTEL_RESOURCE_ATTRIBUTES`, as `openinference.project.name=...`.",
+            "The service's spans join the trace that the header `traceparent` names.",
+            "Its form is `00-<trace id>-<span id>-01`, ids in hex: 32 and 16 digits.",
+            'f"00-{trace.format_trace_id(ids.trace_id)}-{trace.format_span_id(ids.span_id)}-01", '
+            "where ids is span.get_span_context().",
         ),
     ),
     Exercise(
         id="06.2",
-        title="Lose nothing at exit",
-        run=_shift,
-        given=str,
-        returns=Rule(
-            "['job', 'job', 'job', 'shift'], the spans that arrived",
-            lambda arrived: arrived == ["job", "job", "job", "shift"],
+        title="Choose between parent and link",
+        run=lambda course, answer_for, nightly_report: _one_waits_the_others_have_ended(
+            answer_for, nightly_report
+        ),
+        expect=(
+            *(span(name, exact=True) for name in REQUESTS),
+            span("waiting-request", None, span("answer")),
+            span("report", links=REQUESTS),
         ),
         hints=(
-            "Where are the four spans when the signal comes?",
-            "In the queue. A normal end of Python empties it, and so does `provider.shutdown()`.",
-            "Before the first span: `signal.signal(signal.SIGTERM, lambda number, frame: "
-            "sys.exit(0))`.",
+            "Who waits for the work? How many causes does it have?",
+            "`answer` is a child of the request that waits; `report` has a link to each request.",
+            '`start_as_current_span("answer", context=request_context)`, and '
+            '`start_as_current_span("report", links=[Link(one) for one in finished])`.',
         ),
     ),
     Exercise(
         id="06.3",
-        title="Explain an error that was sampled away",
-        run=_sampled_away.run,
-        facts=lambda found: _sampled_away.truth,
-        given=dict,
-        hints=(
-            "First pick the entries of the log that have an error.",
-            "`lost`: those for which `course.fetch_trace(trace_id)` is empty. `ratio`: look at the "
-            "positions of all failed requests.",
-            "The highest position decides; a trace is kept if its position is below the ratio.",
-        ),
-    ),
-    Exercise(
-        id="06.4",
-        title="Redact the leak",
-        run=_redact,
+        title="Keep a session across threads and processes",
+        run=_research,
+        returns=list,
         expect=span(
-            "support-desk",
-            None,
-            span(
-                "support",
-                None,
-                status="ERROR",
-                attributes={"input.value": HIDDEN, "to": HIDDEN},
-                events={
-                    "forwarded": {"to": HIDDEN, "attempt": 1},
-                    "exception": {"exception.type": "LookupError", "exception.message": HIDDEN},
-                },
-            ),
+            "rag-request",
+            "CHAIN",
+            _in_the_service(len(QUESTIONS), **{SpanAttributes.SESSION_ID: SESSION}),
+            attributes={SpanAttributes.SESSION_ID: SESSION},
         ),
-        without=ADDRESSES,
-        also=_description_survives,
+        patience=1.0,
         hints=(
-            "The sentence names the place where an address still is.",
-            "`redacted(span, ...)` takes any field of a span: give it new `events` and a new "
-            "`status`.",
-            "`Event(masked(e.name), {k: masked(v) for k, v in e.attributes.items()}, e.timestamp)` "
-            "for each event, and `Status(span.status.status_code, "
-            "masked(span.status.description))`.",
-        ),
-    ),
-    Exercise(
-        id="06.5",
-        title="A provider for production",
-        run=_production,
-        returns=Rule(
-            f"one export of {2 * KEPT_REQUESTS} spans, all of the lower half of the ids, and the "
-            "one whose parent was sampled, with both names, no address, and a timeout of 2 seconds "
-            "at most",
-            _is_fit,
-        ),
-        hints=(
-            "Compare what was seen with the four points of the text, one by one.",
-            "Sampler and resource are arguments of `TracerProvider`; the rest is processors.",
-            "`Redacting(BatchSpanProcessor(OTLPSpanExporter(endpoint, timeout=2)), redacted)` is "
-            "the one processor that it needs.",
+            "First make it one trace: what do the pool's threads need?",
+            "`using_session` gives the attribute in this process; baggage carries the id to the "
+            "service.",
+            '`context.attach(baggage.set_baggage("session.id", session_id))`, then '
+            "`using_session(session_id)`, then the span; a `copy_context()` for each question.",
         ),
     ),
 )

@@ -20,6 +20,20 @@ from rag_tutorials.course.judging.exercise import Exercise
 from rag_tutorials.course.student.confirm import confirmed
 
 _FILE = "progress.json"
+_NUMBERING = 2
+# Numbering 1 had seven lessons; these exercises have another number since.
+_RENUMBERED = {
+    "03.4": "09.1",
+    "03.5": "03.4",
+    "05.3": "06.1",
+    "05.4": "06.2",
+    "05.5": "06.3",
+    "06.1": "07.1",
+    "06.2": "07.2",
+    "06.3": "08.1",
+    "06.4": "08.2",
+    "06.5": "08.3",
+}
 
 
 def passed() -> dict[str, str]:
@@ -62,7 +76,10 @@ def _lock(folder: Path) -> FileLock:
 def _read(path: Path) -> dict[str, str]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        return {str(key): str(when) for key, when in data["passed"].items()}
+        known = {str(key): str(when) for key, when in data["passed"].items()}
+        if data.get("numbering", 1) < _NUMBERING:
+            return {_RENUMBERED.get(key, key): when for key, when in known.items()}
+        return known
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -74,7 +91,9 @@ def _read(path: Path) -> dict[str, str]:
 
 def _write(path: Path, known: Mapping[str, str]) -> None:
     new = path.with_suffix(".new")
-    new.write_text(json.dumps({"passed": known}, indent=1) + "\n", encoding="utf-8")
+    new.write_text(
+        json.dumps({"numbering": _NUMBERING, "passed": known}, indent=1) + "\n", encoding="utf-8"
+    )
     new.replace(path)
 
 

@@ -88,7 +88,7 @@ def test_baggage_that_is_left_attached_is_seen() -> None:
             context.detach(token)
         return ["passage"]
 
-    run = catalog.find("05.5").run
+    run = catalog.find("06.3").run
     assert run is not None
     with pytest.raises(checks.MistakeError, match=r"`session.id` is still attached as baggage"):
         contextvars.copy_context().run(run, None, research)

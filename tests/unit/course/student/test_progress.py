@@ -41,6 +41,20 @@ def test_the_first_pass_is_remembered(folder: Path) -> None:
     assert progress.passed()["01.1"] == first["01.1"]
 
 
+def test_what_was_passed_under_the_earlier_numbers_is_carried_over(folder: Path) -> None:
+    earlier = {
+        "00.1": "2026-01-01",
+        "03.4": "2026-01-02",
+        "03.5": "2026-01-03",
+        "06.3": "2026-01-04",
+    }
+    (folder / "progress.json").write_text(json.dumps({"passed": earlier}))
+    now = {"00.1": "2026-01-01", "09.1": "2026-01-02", "03.4": "2026-01-03", "08.1": "2026-01-04"}
+    assert progress.passed() == now
+    progress.remember("01.1")
+    assert progress.passed().keys() == {*now, "01.1"}  # written once, not renumbered again
+
+
 def test_two_kernels_at_once_lose_nothing(folder: Path) -> None:
     code = (
         "import sys; from rag_tutorials.course.student import progress\n"
@@ -96,7 +110,7 @@ def test_reset_of_one_lesson_and_of_all(folder: Path) -> None:
     assert progress.reset("01") == 2
     assert list(progress.passed()) == ["00.1"]
     assert progress.reset() == 1
-    assert json.loads((folder / "progress.json").read_text()) == {"passed": {}}
+    assert json.loads((folder / "progress.json").read_text()) == {"numbering": 2, "passed": {}}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The checks of lesson 06 tell a half-solved exercise from a solved one."""
+"""The checks of lessons 07 and 08 tell a half-solved exercise from a solved one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.sampling import (
 )
 
 from rag_tutorials.course.equipment.receiver import Receiver
-from rag_tutorials.course.exercises import lesson_06
+from rag_tutorials.course.exercises import lesson_08
 from rag_tutorials.course.judging.catalog import find
 from rag_tutorials.course.judging.checks import MistakeError
 
@@ -65,7 +65,7 @@ def solution(**changes: Any) -> Callable[[str], TracerProvider]:
 
 
 def judged(make: Callable[[str], Any]) -> bool:
-    exercise = find("06.5")
+    exercise = find("08.3")
     assert exercise.run is not None
     return exercise.returns.holds(exercise.run(None, make))  # type: ignore[union-attr]
 
@@ -102,7 +102,7 @@ LAST_LINES = "print('0' * 32, flush=True)\nsignal.raise_signal(signal.SIGTERM)\n
 
 
 def stopped(program: str) -> Any:
-    """Run a program through the check of 06.2, with a Phoenix that has every span."""
+    """Run a program through the check of 07.2, with a Phoenix that has every span."""
     names = ("job", "shift", "job", "job")
     records = [SimpleNamespace(name=name, start=0) for name in names]
     course = SimpleNamespace(
@@ -113,7 +113,7 @@ def stopped(program: str) -> Any:
         done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
         return done.stdout
 
-    exercise = find("06.2")
+    exercise = find("07.2")
     assert exercise.run is not None
     return exercise.returns.holds(exercise.run(course, program, run))  # type: ignore[union-attr]
 
@@ -147,7 +147,7 @@ def test_a_trace_in_another_project_is_named() -> None:
         fetch_trace=lambda trace_id: [],
         client=SimpleNamespace(projects=projects, spans=spans),
     )
-    exercise = find("06.1")
+    exercise = find("07.1")
     assert exercise.run is not None
     with pytest.raises(MistakeError, match="in the project `default`; it should be in `lesson`"):
         exercise.run(course, {}, lambda settings: "0" * 32, Path("no-such-file"))
@@ -163,7 +163,7 @@ def test_an_event_that_lost_its_time_is_seen() -> None:
     def redact_now(span: ReadableSpan) -> ReadableSpan:
         return redact(span, events=[Event(event.name) for event in span.events])
 
-    exercise = find("06.4")
+    exercise = find("08.2")
     assert exercise.run is not None
     with Receiver.start() as receiver:
         course: Any = SimpleNamespace(project="lesson", otlp_endpoint=receiver.endpoint)
@@ -176,5 +176,5 @@ def test_an_event_that_lost_its_time_is_seen() -> None:
 def test_the_timeout_is_read_from_the_exporter() -> None:
     # The exporter has no public way to ask; a new release that keeps it elsewhere turns this red.
     provider = solution(timeout=1.5)("http://127.0.0.1:9/v1/traces")
-    assert lesson_06.timeouts_of(provider) == [1.5]
+    assert lesson_08.timeouts_of(provider) == [1.5]
     provider.shutdown()

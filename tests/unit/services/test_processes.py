@@ -1,4 +1,4 @@
-"""The processes of lesson 05: what they trace, and that they end with whoever started them."""
+"""The processes of lesson 06: what they trace, and that they end with whoever started them."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.equipment.processes import Process, start
 from rag_tutorials.stub_llm import StubLLM
 
-HANDBOOK = Path(__file__).parents[2] / "data" / "handbook_manual.txt"
+HANDBOOK = Path(__file__).parents[3] / "data" / "handbook_manual.txt"
 RETRIEVAL = "rag_tutorials.services.retrieval"
 WORKER = "rag_tutorials.services.worker"
 TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
