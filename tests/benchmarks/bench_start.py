@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 from jupyter_client.manager import KernelManager
 
-from rag_tutorials.course.embedded.phoenix_server import free_port
+from rag_tutorials.course.embedded.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from rag_tutorials.course.embedded.phoenix_server import free_port
+from rag_tutorials.course.embedded.ports import free_port
 
 pytestmark = pytest.mark.xdist_group("kernels")
 
@@ -114,7 +114,8 @@ def test_a_bare_launch_again_keeps_the_traces(opened: list[Opened]) -> None:
 def test_an_interrupt_leaves_phoenix_running(opened: list[Opened]) -> None:
     kernel = opened[0].kernel
     running = kernel.send("print('on', flush=True); __import__('time').sleep(60)")
-    assert kernel.client.get_iopub_msg(timeout=10)
+    while kernel.client.get_iopub_msg(timeout=120)["msg_type"] != "stream":
+        pass
     kernel.manager.interrupt_kernel()
     assert "KeyboardInterrupt" in kernel.wait(running).error
     kernel.run(TRACE.format(name="after the interrupt"))

@@ -27,7 +27,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.trace import Status, StatusCode
 
-from rag_tutorials.course.embedded.phoenix_server import free_port
+from rag_tutorials.course.embedded.ports import free_port
 from rag_tutorials.course.equipment.processes import Process, start
 from rag_tutorials.course.equipment.receiver import Receiver
 

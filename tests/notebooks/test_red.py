@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rag_tutorials.course.embedded.phoenix_server import free_port
+from rag_tutorials.course.embedded.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SABOTAGE = {

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.base.manifest import load_lessons
-from rag_tutorials.course.base.places import course_root, state_dir
-from rag_tutorials.course.embedded import addresses, background, phoenix_server
+from rag_tutorials.course.base.places import course_root
+from rag_tutorials.course.embedded import background, opening
+from rag_tutorials.course.embedded.importing import version_remark
+from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
+from rag_tutorials.course.embedded.storage import Storage, traces_dir
 from rag_tutorials.course.equipment.llm import LLMChoice, choose_llm, shared_stub
 from rag_tutorials.course.judging import catalog, checks, solutions
 from rag_tutorials.course.traces.reading import Traces
@@ -27,13 +31,10 @@ _current: list[Course] = []
 class Course(Traces):
     """What a notebook knows about its surroundings. Made by :func:`prepare`."""
 
-    def __init__(
-        self, project: str, root: Path, llm: LLMChoice, storage: phoenix_server.Storage
-    ) -> None:
-        super().__init__(project)
+    def __init__(self, project: str, root: Path, llm: LLMChoice, phoenix: EmbeddedPhoenix) -> None:
+        super().__init__(project, phoenix)
         self.root = root
         self.llm = llm
-        self._storage = storage
 
     @property
     def data(self) -> Path:
@@ -58,7 +59,7 @@ class Course(Traces):
     @property
     def traces_folder(self) -> Path:
         """Where this notebook's traces are kept."""
-        return self._storage.path
+        return self.phoenix.folder
 
     def show(self, what: Showable, expect: int = 1) -> TraceView:
         """Draw a trace here: of a span or a trace id, read back from Phoenix, or a list of spans.
@@ -112,34 +113,31 @@ def prepare(name: str) -> Course:
     """
     background.join()
     root = course_root()
-    _check_name(name)
-    if _current and _current[0].project == name:
-        course = _current[0]
-        course.llm = choose_llm(root)
-    else:
-        llm = choose_llm(root)
-        if _current:  # another lesson's cells in this kernel: its Phoenix, a project of its own
-            course = Course(name, root, llm, _current[0]._storage)
-        else:
-            course = Course(name, root, llm, _open_phoenix(name))
-        _current[:] = [course]
+    lessons = [lesson.name for lesson in load_lessons()]
+    _check_name(name, lessons)
+    llm = choose_llm(root)
+    if not _current:
+        _current.append(Course(name, root, llm, _open_phoenix(name, lessons)))
+    elif _current[0].project != name:  # another lesson's cells in this kernel: a project of its own
+        _current[:] = [Course(name, root, llm, _current[0].phoenix)]
+    [course] = _current
+    course.llm = llm
     solutions.register_magic()
     print(f"{name} is ready. Answers come from {course.llm.description}.")
-    print(f"Phoenix will be at {addresses.browser_url(course.port)}")
+    print(f"Phoenix will be at {course.phoenix.browser_url}")
     return course
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: str, lessons: Sequence[str]) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise CourseError(
             f"prepare() takes the notebook's name in letters, digits, _ and -, not {name!r}."
         )
-    known = [lesson.name for lesson in load_lessons()]
-    if name not in known and re.match(r"\d\d_", name):
-        raise CourseError(f"There is no lesson {name!r}; course.toml has {', '.join(known)}.")
+    if name not in lessons and re.match(r"\d\d_", name):
+        raise CourseError(f"There is no lesson {name!r}; course.toml has {', '.join(lessons)}.")
 
 
-def _preferred_port(name: str) -> int:
+def _preferred_port(name: str, lessons: Sequence[str]) -> int:
     """Return ``PHOENIX_PORT`` if it is set, else the lesson's own: links outlive a restart."""
     if wanted := os.environ.get("PHOENIX_PORT"):
         if wanted.isdecimal() and 0 < int(wanted) < 65536:
@@ -147,17 +145,14 @@ def _preferred_port(name: str) -> int:
         raise CourseError(
             f"PHOENIX_PORT is {wanted!r}; set it to a port number (1 to 65535), or remove it."
         )
-    lessons = [lesson.name for lesson in load_lessons()]
     return FIRST_PORT + (lessons.index(name) if name in lessons else len(lessons))
 
 
-def _open_phoenix(name: str) -> phoenix_server.Storage:
-    storage = phoenix_server.Storage.claim(state_dir() / "phoenix", name)
-    port = phoenix_server.free_port(_preferred_port(name))
-    removed = phoenix_server.set_environment(port, storage.path)
-    version = phoenix_server.import_phoenix()
-    for variable in removed:
+def _open_phoenix(name: str, lessons: Sequence[str]) -> EmbeddedPhoenix:
+    port = _preferred_port(name, lessons)
+    phoenix = EmbeddedPhoenix(Storage.claim(traces_dir(), name), port)
+    for variable in opening.make_ready(phoenix):
         print(f"{variable} is set and ignored here: this course's traces stay on this machine.")
-    if remark := phoenix_server.version_remark(version):
+    if remark := version_remark(phoenix.version):
         print(remark)
-    return storage
+    return phoenix

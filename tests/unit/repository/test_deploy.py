@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rag_tutorials.course.embedded.phoenix_server import TESTED_PHOENIX
+from rag_tutorials.course.embedded.importing import TESTED_PHOENIX
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"

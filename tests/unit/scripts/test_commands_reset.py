@@ -13,7 +13,7 @@ from _setup import Checkout
 
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.base.manifest import find_lesson, load_lessons
-from rag_tutorials.course.embedded.phoenix_server import Storage
+from rag_tutorials.course.embedded.storage import Storage
 from rag_tutorials.course.student import progress, reset
 
 ROOT = Path(__file__).resolve().parents[3]

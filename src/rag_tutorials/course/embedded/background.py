@@ -7,13 +7,12 @@ nothing and promises nothing: whatever is missing afterwards, ``prepare`` does i
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
-from collections.abc import Iterator
 
-from rag_tutorials.course.base.places import state_dir
-from rag_tutorials.course.embedded import phoenix_server
+from rag_tutorials.course.embedded.environment import lent_folder
+from rag_tutorials.course.embedded.opening import make_ready
+from rag_tutorials.course.embedded.storage import traces_dir
 
 THREAD_NAME = "import-phoenix"
 PATIENCE_S = 120.0
@@ -21,9 +20,8 @@ PATIENCE_S = 120.0
 
 def import_phoenix() -> None:
     """Import Phoenix in the calling thread, whose name is ``THREAD_NAME``; failures are silent."""
-    with contextlib.suppress(Exception), _working_folder():
-        phoenix_server.keep_quiet()
-        phoenix_server.import_phoenix()
+    with contextlib.suppress(Exception), lent_folder(traces_dir() / "shared"):
+        make_ready(None)
 
 
 def join(patience: float = PATIENCE_S) -> None:
@@ -37,16 +35,3 @@ def join(patience: float = PATIENCE_S) -> None:
         if thread.name == THREAD_NAME and thread is not threading.current_thread():
             while thread.is_alive() and time.monotonic() < deadline:
                 thread.join(0.1)
-
-
-@contextlib.contextmanager
-def _working_folder() -> Iterator[None]:
-    """Lend Phoenix a folder, which its import makes: in the home folder unless told otherwise."""
-    if phoenix_server.WORKING_DIR in os.environ:
-        yield
-        return
-    os.environ[phoenix_server.WORKING_DIR] = str(state_dir() / "phoenix" / "shared")
-    try:
-        yield
-    finally:
-        del os.environ[phoenix_server.WORKING_DIR]

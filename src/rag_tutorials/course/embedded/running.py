@@ -10,15 +10,14 @@ import argparse
 import contextlib
 import html
 import json
-import os
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from rag_tutorials.course.base.places import state_dir
 from rag_tutorials.course.embedded import addresses, asking
+from rag_tutorials.course.embedded.storage import traces_dir
 from rag_tutorials.loopback import HOST
 
 _FILE = "running.json"
@@ -39,15 +38,15 @@ the notebook's own Phoenix, which ends when you close the notebook.</p>"""
 _MANY = "<p>Each open notebook has a Phoenix of its own:</p>\n<ul>\n{items}\n</ul>"
 
 
-def note(port: int) -> None:
+def note(port: int, folder: Path) -> None:
     """Write down, beside its traces, that this process's Phoenix listens on ``port``.
 
-    Without a folder of traces, or where it cannot be written, the page does without.
+    Where that cannot be written, the page does without.
     """
     me = psutil.Process()
     text = json.dumps({"port": port, "pid": me.pid, "started": me.create_time()})
-    with contextlib.suppress(KeyError, OSError):
-        Path(os.environ["PHOENIX_WORKING_DIR"], _FILE).write_text(text, encoding="utf-8")
+    with contextlib.suppress(OSError):
+        (folder / _FILE).write_text(text, encoding="utf-8")
 
 
 def running(parent: Path) -> Iterator[tuple[str, int]]:
@@ -80,7 +79,7 @@ def page(found: list[tuple[str, int]]) -> str:
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        content = page(list(running(state_dir() / "phoenix"))).encode()
+        content = page(list(running(traces_dir()))).encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(content)))

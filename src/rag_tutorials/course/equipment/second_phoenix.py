@@ -18,10 +18,11 @@ import threading
 import time
 from pathlib import Path
 
-from rag_tutorials.course.embedded import phoenix_server
 from rag_tutorials.course.embedded.asking import answers
 from rag_tutorials.course.embedded.fast_imports import fast_imports
-from rag_tutorials.loopback import HOST
+from rag_tutorials.course.embedded.opening import make_ready
+from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
+from rag_tutorials.course.embedded.storage import Storage
 from rag_tutorials.services.lifeline import Lifeline, send
 
 _START_S = 60.0
@@ -37,9 +38,7 @@ def main() -> None:
     folder: Path = arguments.folder
     lifeline = Lifeline()
     shutil.rmtree(folder, ignore_errors=True)  # earlier keys were signed with another secret
-    folder.mkdir(parents=True)
-    port = phoenix_server.free_port()
-    phoenix_server.set_environment(port, folder)
+    phoenix = EmbeddedPhoenix(Storage.claim(folder.parent, folder.name))
     admin_secret = secrets.token_hex(16)
     os.environ.update(
         PHOENIX_ENABLE_AUTH="true",
@@ -47,20 +46,19 @@ def main() -> None:
         PHOENIX_ADMIN_SECRET=admin_secret,
         PHOENIX_DEFAULT_ADMIN_INITIAL_PASSWORD=secrets.token_hex(16),
     )
+    make_ready(phoenix)
     if arguments.database:
         os.environ["PHOENIX_SQL_DATABASE_URL"] = arguments.database
-    phoenix_server.import_phoenix()
     logging.disable(logging.WARNING)
-    for task in (lambda: _greet(port, admin_secret), lambda: _end_with(lifeline)):
+    for task in (lambda: _greet(phoenix.url, admin_secret), lambda: _end_with(lifeline)):
         threading.Thread(target=task, daemon=True).start()
     with fast_imports():
-        from phoenix.server.main import main as phoenix
+        from phoenix.server.main import main as serve
     sys.argv = ["phoenix", "serve"]
-    phoenix()
+    serve()
 
 
-def _greet(port: int, admin_secret: str) -> None:
-    url = f"http://{HOST}:{port}"
+def _greet(url: str, admin_secret: str) -> None:
     deadline = time.monotonic() + _START_S
     while not answers(url):
         if time.monotonic() > deadline:

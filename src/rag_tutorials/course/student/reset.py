@@ -14,11 +14,9 @@ from filelock import FileLock, Timeout
 
 from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.course.base.manifest import Lesson, find_lesson
-from rag_tutorials.course.base.places import state_dir
+from rag_tutorials.course.embedded.storage import LOCK, traces_dir
 from rag_tutorials.course.student import progress
 from rag_tutorials.course.student.confirm import confirmed
-
-_LOCK = "kernel.lock"  # what a kernel's `Storage` holds; it stays, so that nobody locks a ghost
 
 
 @contextlib.contextmanager
@@ -28,7 +26,7 @@ def held(lesson: Lesson | None) -> Iterator[list[Path]]:
     Raises:
         CourseError: a kernel holds one of them, or a folder cannot be used; none is held then.
     """
-    parent = state_dir() / "phoenix"
+    parent = traces_dir()
     folders = sorted(folder for folder in parent.glob("*") if folder.is_dir())
     if lesson is not None:  # a second kernel of the lesson has a folder NAME-2
         name = re.compile(rf"{re.escape(lesson.name)}(-\d+)?")
@@ -37,7 +35,7 @@ def held(lesson: Lesson | None) -> Iterator[list[Path]]:
     with contextlib.ExitStack() as stack:
         for folder in folders:
             try:
-                stack.enter_context(FileLock(folder / _LOCK, blocking=False))
+                stack.enter_context(FileLock(folder / LOCK, blocking=False))
             except Timeout:
                 busy.append(folder.name)
             except OSError as error:
@@ -57,12 +55,12 @@ def held(lesson: Lesson | None) -> Iterator[list[Path]]:
 def size_of(folder: Path) -> int:
     """Return how many bytes the traces in a folder take."""
     return sum(
-        file.stat().st_size for file in folder.rglob("*") if file.is_file() and file.name != _LOCK
+        file.stat().st_size for file in folder.rglob("*") if file.is_file() and file.name != LOCK
     )
 
 
 def clear(folder: Path) -> None:
-    """Remove all that a held folder has but its lock.
+    """Remove all that a held folder has but its lock, so that nobody locks a ghost.
 
     Raises:
         CourseError: a file cannot be removed.
@@ -71,7 +69,7 @@ def clear(folder: Path) -> None:
         try:
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
-            elif entry.name != _LOCK:
+            elif entry.name != LOCK:
                 entry.unlink()
         except OSError as error:
             raise CourseError(

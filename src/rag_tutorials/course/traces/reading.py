@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -11,32 +10,33 @@ import httpx
 
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.embedded import addresses
+from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.traces import spans
-from rag_tutorials.loopback import HOST
 
 
 class Traces:
     """The traces of one project in the Phoenix of this kernel."""
 
-    def __init__(self, project: str) -> None:
+    def __init__(self, project: str, phoenix: EmbeddedPhoenix) -> None:
         self.project = project
+        self.phoenix = phoenix
         self._client: Any = None
         self._client_port = 0
 
     @property
     def port(self) -> int:
         """The loopback port of this notebook's Phoenix."""
-        return int(os.environ["PHOENIX_PORT"])
+        return self.phoenix.port
 
     @property
     def phoenix_url(self) -> str:
         """This notebook's Phoenix for code: reading back, exporting."""
-        return f"http://{HOST}:{self.port}"
+        return self.phoenix.url
 
     @property
     def otlp_endpoint(self) -> str:
         """Where spans are sent: OTLP over HTTP."""
-        return f"http://{HOST}:{self.port}/v1/traces"
+        return self.phoenix.otlp_endpoint
 
     def link(self, what: spans.OneSpan | None = None) -> addresses.Link:
         """Return a link to the trace of a span (or of a trace id); without one, to the project.
@@ -112,7 +112,7 @@ class Traces:
         return self._client
 
     def _url_of(self, what: spans.OneSpan | None) -> str:
-        base = addresses.browser_url(self.port)
+        base = self.phoenix.browser_url
         if what is None:
             return f"{base}/redirects/projects/{self.project}"
         return f"{base}/redirects/traces/{spans.trace_id_of(what)}"

@@ -15,12 +15,15 @@ from rag_tutorials.course.embedded.fast_imports import LaterModule, fast_imports
 IMPORT = """
 import os, sys
 from pathlib import Path
-from rag_tutorials.course.embedded import fast_imports, phoenix_server
-phoenix_server.set_environment(phoenix_server.free_port(), Path(sys.argv[1]))
+from rag_tutorials.course.embedded import fast_imports, importing
+from rag_tutorials.course.embedded.opening import make_ready
+from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
+from rag_tutorials.course.embedded.storage import Storage
+phoenix = EmbeddedPhoenix(Storage.claim(Path(sys.argv[1]), "lesson"))
 """
 TURNED_ON = """
+make_ready(phoenix)
 os.environ.update(PHOENIX_ENABLE_MCP_SERVER="true", PHOENIX_DISABLE_AGENT_ASSISTANT="false")
-phoenix_server.import_phoenix()
 assert not {"anthropic", "fastmcp", "mcp", "rfc3987_syntax"} & set(sys.modules)
 assert not set(fast_imports._LATER) & set(sys.modules)
 
@@ -42,8 +45,8 @@ assert agents.get_external_tool_definition("no such tool") is None
 assert {"anthropic", "fastmcp", "mcp"} <= set(sys.modules)
 """
 ANOTHER_VERSION = """
-phoenix_server.TESTED_PHOENIX = "1.0"
-phoenix_server.import_phoenix()
+importing.TESTED_PHOENIX = "1.0"
+importing.import_phoenix()
 assert {"anthropic", "fastmcp", "mcp"} <= set(sys.modules)
 """
 

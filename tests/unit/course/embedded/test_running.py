@@ -12,7 +12,7 @@ import pytest
 
 from rag_tutorials import launcher
 from rag_tutorials.course.embedded import running
-from rag_tutorials.course.embedded.phoenix_server import free_port
+from rag_tutorials.course.embedded.ports import free_port
 
 
 class Ready(BaseHTTPRequestHandler):
@@ -37,25 +37,24 @@ def port() -> Iterator[int]:
 def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "01_lesson"
     folder.mkdir()
-    monkeypatch.setenv("PHOENIX_WORKING_DIR", str(folder))
     monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
     return folder
 
 
 def test_a_phoenix_that_was_noted_and_answers_is_found(lesson: Path, port: int) -> None:
-    running.note(port)
+    running.note(port, lesson)
     assert list(running.running(lesson.parent)) == [("01_lesson", port)]
 
 
 def test_one_that_does_not_answer_is_not(lesson: Path) -> None:
-    running.note(free_port())
+    running.note(free_port(), lesson)
     assert list(running.running(lesson.parent)) == []
 
 
 def test_one_whose_kernel_has_ended_is_not_although_another_took_its_port_and_number(
     lesson: Path, port: int
 ) -> None:
-    running.note(port)
+    running.note(port, lesson)
     [file] = lesson.iterdir()
     said = json.loads(file.read_text())
     for changed in ({"started": said["started"] - 60}, {"pid": 2**22 + 1}, {"port": None}):
@@ -65,13 +64,9 @@ def test_one_whose_kernel_has_ended_is_not_although_another_took_its_port_and_nu
     assert list(running.running(lesson.parent)) == []
 
 
-def test_a_note_that_cannot_be_written_is_done_without(
-    lesson: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_note_that_cannot_be_written_is_done_without(lesson: Path) -> None:
     lesson.rmdir()
-    running.note(1)
-    monkeypatch.delenv("PHOENIX_WORKING_DIR")
-    running.note(1)
+    running.note(1, lesson)
     assert not lesson.exists()
 
 

@@ -1,0 +1,34 @@
+"""Phoenix made ready in this kernel: its environment, its import, the course's guards."""
+
+from __future__ import annotations
+
+from rag_tutorials.course.base.errors import CourseError
+from rag_tutorials.course.embedded import environment, launching, registering
+from rag_tutorials.course.embedded.importing import TESTED_PHOENIX, import_phoenix
+from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
+
+
+def make_ready(phoenix: EmbeddedPhoenix | None) -> list[str]:
+    """Import Phoenix for this object; return the variables that were taken out of its way.
+
+    ``None``: before it is known which Phoenix it will be.
+
+    Raises:
+        CourseError: Phoenix is missing, does not import, or is another than the course needs.
+    """
+    removed = []
+    environment.keep_quiet()
+    if phoenix is not None:
+        removed = environment.remove_misleading()
+        phoenix.use_port(phoenix.port)
+    package = import_phoenix()
+    try:
+        launching.guard(package, phoenix)
+        registering.guard(package)
+    except AttributeError as error:
+        raise CourseError(
+            f"Phoenix {package.__version__} does not have what the course builds on "
+            f"({error}); it was tested with {TESTED_PHOENIX}: run `python scripts/course.py lab` "
+            "again, which installs it."
+        ) from error
+    return removed

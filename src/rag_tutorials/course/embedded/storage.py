@@ -1,0 +1,55 @@
+"""The folder of a notebook's traces, held by one kernel at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from rag_tutorials.course.base.errors import CourseError, sentence_of
+from rag_tutorials.course.base.places import state_dir
+
+LOCK = "kernel.lock"
+_COPIES = 20
+
+
+def traces_dir() -> Path:
+    """Return the folder that holds a folder of traces for each notebook."""
+    return state_dir() / "phoenix"
+
+
+class Storage:
+    """One folder of traces, held by one kernel for as long as it lives."""
+
+    def __init__(self, path: Path, lock: FileLock) -> None:
+        self.path = path
+        self._lock = lock
+
+    @classmethod
+    def claim(cls, parent: Path, name: str) -> Storage:
+        """Take ``parent/name``, or ``name-2``, ``name-3`` … while other kernels hold them.
+
+        The lock is the operating system's: it ends with the kernel, however that ends.
+
+        Raises:
+            CourseError: too many kernels hold this notebook, or the folder cannot be written.
+        """
+        for number in range(1, _COPIES + 1):
+            path = parent / (name if number == 1 else f"{name}-{number}")
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+                lock = FileLock(path / LOCK, blocking=False)
+                lock.acquire()
+            except Timeout:
+                continue
+            except OSError as error:
+                raise CourseError(
+                    f"The traces' folder {path} cannot be used ({sentence_of(error)}); free some "
+                    "space or set COURSE_STATE_DIR to a folder you may write to, and restart the "
+                    "kernel."
+                ) from error
+            return cls(path, lock)
+        raise CourseError(
+            f"{_COPIES} kernels already run {name}; shut some down (menu Kernel, "
+            "Shut Down All Kernels) and run this cell again."
+        )

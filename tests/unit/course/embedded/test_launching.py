@@ -1,0 +1,67 @@
+"""The guard around ``launch_app``, as far as it goes without Phoenix."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rag_tutorials.course.base.errors import CourseError
+from rag_tutorials.course.embedded.launching import guarded
+from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
+from rag_tutorials.course.embedded.storage import Storage
+
+
+@pytest.fixture
+def phoenix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedPhoenix:
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    return EmbeddedPhoenix(Storage.claim(tmp_path, "lesson"))
+
+
+def test_a_launch_that_returns_none_or_raises_is_an_error_with_a_remedy(
+    phoenix: EmbeddedPhoenix,
+) -> None:
+    def silent() -> None:
+        return None
+
+    def slow() -> None:
+        raise RuntimeError("server took too long to start")
+
+    for launch, cause in ((silent, "it gave no reason"), (slow, "server took too long")):
+        with pytest.raises(CourseError, match=rf"did not start \(.*{cause}.*\); run this cell"):
+            guarded(launch, lambda: None, phoenix)()
+
+
+def test_a_launch_that_was_only_slow_succeeds_the_second_time(phoenix: EmbeddedPhoenix) -> None:
+    session, calls = object(), []
+
+    def launch() -> Any:
+        calls.append(os.environ["PHOENIX_PORT"])
+        if len(calls) == 1:
+            raise RuntimeError("server took too long to start")
+        return session
+
+    assert guarded(launch, lambda: None, phoenix)() is session
+
+
+def test_a_launch_before_prepare_says_what_to_run_first() -> None:
+    with pytest.raises(CourseError, match=r"run the cell with prepare\(\) above first"):
+        guarded(lambda: object(), lambda: None, None)()
+
+
+def test_a_port_taken_after_prepare_is_named(
+    phoenix: EmbeddedPhoenix, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        announced = other.getsockname()[1]
+        phoenix.use_port(announced)
+        guarded(lambda: object(), lambda: None, phoenix)()
+    assert phoenix.port != announced
+    assert os.environ["PHOENIX_PORT"] == str(phoenix.port)
+    said = capsys.readouterr().out
+    assert said.startswith(f"Port {announced} was taken meanwhile; Phoenix is at http://localhost:")

@@ -1,0 +1,51 @@
+"""The folder of a notebook's traces: who holds it, and what is in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rag_tutorials.course.base.errors import CourseError
+from rag_tutorials.course.embedded.storage import Storage
+
+
+def test_a_kernel_that_died_frees_its_storage(tmp_path: Path) -> None:
+    claim = (
+        "import sys; from pathlib import Path\n"
+        "from rag_tutorials.course.embedded.storage import Storage\n"
+        "storage = Storage.claim(Path(sys.argv[1]), 'lesson')\n"
+        "print(storage.path.name, flush=True)\n"
+        "sys.stdin.read()"
+    )
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", claim, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def name(process: subprocess.Popen[str]) -> str:
+        assert process.stdout is not None
+        return process.stdout.readline().strip()
+
+    first = start()
+    assert name(first) == "lesson"
+    second = start()
+    assert name(second) == "lesson-2"
+    first.kill()
+    first.communicate()
+    third = start()
+    assert name(third) == "lesson"
+    for process in (second, third):
+        process.communicate("")
+
+
+def test_a_storage_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CourseError, match=r"cannot be used .* set COURSE_STATE_DIR"):
+        Storage.claim(tmp_path / "file", "lesson")
