@@ -21,7 +21,7 @@ APPLICATION = {
 MAY_KNOW = {
     **dict.fromkeys(APPLICATION, APPLICATION),
     "launcher": set(),  # JupyterLab imports it at every start
-    "loopback": set(),
+    "loopback": {"loopback"},
     "tracing": {"tracing", "schema"},
     "stub_llm": {"stub_llm", "loopback"},
     "services": APPLICATION | {"tracing", "services", "loopback"},

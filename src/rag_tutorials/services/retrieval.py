@@ -26,6 +26,7 @@ from starlette.routing import Route
 from rag_tutorials.chunking import semantic_chunk_documents
 from rag_tutorials.io_utils import load_handbook_documents
 from rag_tutorials.loopback import HOST
+from rag_tutorials.loopback.doors import OwnUserProtocol
 from rag_tutorials.pipeline import Retriever, build_dense_retriever
 from rag_tutorials.services.lifeline import Lifeline, send
 from rag_tutorials.services.remote import remote_context
@@ -109,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 log_level="warning",
                 access_log=False,
                 lifespan="off",
+                http=OwnUserProtocol,
                 ws="none",
                 timeout_graceful_shutdown=1,
             )

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from rag_tutorials.loopback.doors import is_foreign
 from rag_tutorials.stub_llm.answering.conversation import AnswerMode
 from rag_tutorials.stub_llm.control.faults import KINDS, Api, Effects, Fault, Faults
 from rag_tutorials.stub_llm.control.journal import Journal, RequestRecord
@@ -23,6 +24,7 @@ from rag_tutorials.stub_llm.wire.fields import JSON
 from rag_tutorials.stub_llm.wire.responses import Responses
 
 Handler = Callable[[JSON, AnswerMode], JSON | Iterator[bytes]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 _logger = logging.getLogger(__name__)
 
@@ -49,8 +51,8 @@ class Gateway:
                 Route("/v1/models", self._get(_list_models)),
                 Route("/v1/models/{name:path}", self._get(_model)),
                 Route("/healthz", self._health),
-                Route("/_stub/faults", self._faults, methods=["GET", "POST", "DELETE"]),
-                Route("/_stub/requests", self._requests, methods=["GET", "DELETE"]),
+                _control("/_stub/faults", self._faults, ["GET", "POST", "DELETE"]),
+                _control("/_stub/requests", self._requests, ["GET", "DELETE"]),
             ],
             exception_handlers={HTTPException: self._no_route},
         )
@@ -224,6 +226,18 @@ class _EventStream(Response):
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _control(path: str, endpoint: Endpoint, methods: list[str]) -> Route:
+    """Return a route that programs may use, and no page of another site in a browser."""
+
+    async def guarded(request: Request) -> Response:
+        if is_foreign(request.headers.get("host"), request.headers.get("origin")):
+            message = f"{path} is for programs on this machine: send no Origin, and a local Host."
+            return _json(APIError(403, message).body(), 403)
+        return await endpoint(request)
+
+    return Route(path, guarded, methods=methods)
 
 
 def _check_key(request: Request) -> None:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rag_tutorials.loopback import HOST
+from rag_tutorials.loopback.doors import OwnUserProtocol
 from rag_tutorials.stub_llm.control.faults import Api, Fault, FaultName
 from rag_tutorials.stub_llm.control.journal import RequestRecord
 
@@ -140,6 +141,7 @@ class StubLLM:
                 log_config=None,
                 access_log=False,
                 lifespan="off",
+                http=OwnUserProtocol,
                 ws="none",
                 server_header=False,
                 timeout_graceful_shutdown=1,

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,10 +23,13 @@ HELLO: Any = [{"role": "user", "content": "Hello!"}]
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-def call(port: int, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+def call(
+    port: int, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+) -> tuple[int, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request(method, path, None if body is None else json.dumps(body))
+        content = None if body is None else json.dumps(body)
+        connection.request(method, path, content, headers or {})
         response = connection.getresponse()
         return response.status, json.loads(response.read())
     finally:
@@ -130,6 +133,26 @@ def test_faults_can_be_set_over_http() -> None:
         assert call(stub.port, "DELETE", "/_stub/faults")[1]["active"] == []
         assert stub.faults == []
         assert call(stub.port, "DELETE", "/_stub/requests") == (200, {"requests": []})
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "attacker.example"}, {"Origin": "http://attacker.example"}]
+)
+@pytest.mark.parametrize("path", ["/_stub/faults", "/_stub/requests"])
+def test_a_page_of_another_site_does_not_reach_the_control_address(
+    path: str, headers: dict[str, str]
+) -> None:
+    with StubLLM.start() as stub:
+        stub.fault("server_error")
+        call(stub.port, "GET", "/v1/models")
+        for method in ("GET", "DELETE"):
+            status, refused = call(stub.port, method, path, headers=headers)
+            assert status == 403
+            assert "send no Origin" in refused["error"]["message"]
+        status, _ = call(stub.port, "POST", "/_stub/faults", {"name": "hang"}, headers)
+        assert status == 403
+        assert [fault.name for fault in stub.faults] == ["server_error"]
+        assert len(stub.requests) == 1
 
 
 def test_it_says_nothing_even_when_everything_is_logged(

@@ -10,6 +10,7 @@ from typing import Any
 
 from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.course.embedded import running
+from rag_tutorials.course.embedded.door import own_user_only
 from rag_tutorials.course.embedded.guards import put_around
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.embedded.ports import free_port
@@ -20,6 +21,7 @@ def guard(package: Any, phoenix: EmbeddedPhoenix | None) -> None:
     app = package.server.app
     if not hasattr(app.GrpcServer, "__wrapped__"):
         app.GrpcServer = _without_grpc(app.GrpcServer)
+    own_user_only(package.server.thread_server)
     put_around(package.launch_app, lambda launch: guarded(launch, package.active_session, phoenix))
 
 

@@ -19,6 +19,7 @@ import psutil  # type: ignore[import-untyped]
 from rag_tutorials.course.embedded import addresses, asking
 from rag_tutorials.course.embedded.storage import traces_dir
 from rag_tutorials.loopback import HOST
+from rag_tutorials.loopback.doors import OwnUserMixIn
 
 _FILE = "running.json"
 _PAGE = """<!DOCTYPE html>
@@ -77,6 +78,10 @@ def page(found: list[tuple[str, int]]) -> str:
     return _PAGE.format(body=body)
 
 
+class _Server(OwnUserMixIn, ThreadingHTTPServer):
+    """The page's server."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         content = page(list(running(traces_dir()))).encode()
@@ -95,7 +100,7 @@ def main() -> None:
     """Serve the page on a loopback port until stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    ThreadingHTTPServer((HOST, parser.parse_args().port), _Handler).serve_forever()
+    _Server((HOST, parser.parse_args().port), _Handler).serve_forever()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from rag_tutorials.loopback import HOST
+from rag_tutorials.loopback.doors import OwnUserMixIn
 
 PATH = "/v1/traces"
 LONGEST_WAIT_S = 30.0
@@ -178,7 +179,7 @@ class Receiver:
         return f"<Receiver {self.url}, {state}>"
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(OwnUserMixIn, ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 

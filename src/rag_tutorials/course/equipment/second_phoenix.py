@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 from rag_tutorials.course.embedded.asking import answers
+from rag_tutorials.course.embedded.door import own_user_only
 from rag_tutorials.course.embedded.fast_imports import fast_imports
 from rag_tutorials.course.embedded.opening import make_ready
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
@@ -53,7 +54,9 @@ def main() -> None:
     for task in (lambda: _greet(phoenix.url, admin_secret), lambda: _end_with(lifeline)):
         threading.Thread(target=task, daemon=True).start()
     with fast_imports():
+        from phoenix.server.cli.commands import serve as command
         from phoenix.server.main import main as serve
+    own_user_only(command)
     sys.argv = ["phoenix", "serve"]
     serve()
 
