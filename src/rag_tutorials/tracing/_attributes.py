@@ -3,22 +3,29 @@
 Spec: https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conventions.md
 """
 
-import json
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
-from openinference.instrumentation import (
-    Document,
-    get_input_attributes,
-    get_output_attributes,
-    get_retriever_attributes,
+from openinference.semconv.trace import (
+    DocumentAttributes,
+    OpenInferenceMimeTypeValues,
+    SpanAttributes,
 )
-from openinference.semconv.trace import OpenInferenceMimeTypeValues, SpanAttributes
 from opentelemetry.util.types import AttributeValue
 
 from rag_tutorials.schema import RetrievalResult
-
-Attributes = dict[str, AttributeValue]
+from rag_tutorials.tracing._values import (
+    UnusableError,
+    number_of,
+    shown,
+    text_of,
+    text_or_json,
+    to_json,
+    whole,
+    whole_number_of,
+)
 
 ATTR_INPUT_VALUE = SpanAttributes.INPUT_VALUE
 ATTR_OUTPUT_VALUE = SpanAttributes.OUTPUT_VALUE
@@ -32,8 +39,27 @@ ATTR_RETRIEVAL_TOP_K = "retrieval.top_k"
 
 _TEXT = OpenInferenceMimeTypeValues.TEXT.value
 _JSON = OpenInferenceMimeTypeValues.JSON.value
-# Kept, because json.dumps builds an encoder at each call that asks for other than its defaults.
-_to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
+_FIELDS = ("chunk_id", "text", "score", "source")
+
+
+class Record(dict[str, AttributeValue]):
+    """Attributes of a span, and the keys that it lacks because their value cannot be recorded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.missing: dict[str, str] = {}  # with the reason, which holds no value
+
+    def put(self, key: str, form: Callable[[Any], AttributeValue], value: object) -> None:
+        """Record what `form` makes of the value, or that it makes nothing of it."""
+        try:
+            self[key] = form(value)
+        except Exception as error:
+            self.miss(key, error)
+
+    def miss(self, key: str, error: Exception) -> None:
+        """Note that an attribute is left out."""
+        said = isinstance(error, UnusableError)
+        self.missing[key] = str(error) if said else f"it raised {type(error).__name__}"
 
 
 def cut(text: str, max_chars: int | None) -> str:
@@ -43,80 +69,173 @@ def cut(text: str, max_chars: int | None) -> str:
     return f"{text[:max_chars]}… [{len(text) - max_chars} more characters]"
 
 
-def question_attributes(question: object, max_chars: int | None) -> Attributes:
-    """input.value and its MIME type: a string as text, anything else as JSON; None as nothing."""
-    if question is None:
-        return {}
-    if isinstance(question, str):
-        return _input(cut(question, max_chars), _TEXT)
-    return _cut_value(get_input_attributes(question), ATTR_INPUT_VALUE, max_chars)
+def put_question(record: Record, question: object, max_chars: int | None) -> None:
+    """Put input.value and its MIME type: a string as text, a structure as JSON; None as nothing."""
+    _put(record, ATTR_INPUT_VALUE, SpanAttributes.INPUT_MIME_TYPE, question, max_chars)
 
 
-def prompt_attributes(question: object, context: object, max_chars: int | None) -> Attributes:
-    """The input of a generation: the question, as JSON together with the context if there is one.
+def put_top_k(record: Record, top_k: object) -> None:
+    """Put how many results were asked for, if the call says so."""
+    if top_k is not None:
+        record.put(ATTR_RETRIEVAL_TOP_K, whole_number_of, top_k)
+
+
+def put_prompt(record: Record, question: object, context: object, max_chars: int | None) -> None:
+    """Put the input of a generation: the question, as JSON with the context if there is one.
 
     Both go into input.value because masking (OPENINFERENCE_HIDE_INPUTS) covers it. They are not
     recorded as llm.input_messages: only the answer function knows the messages that it sends.
     """
-    if not isinstance(context, Sequence) or isinstance(context, str):
-        return question_attributes(question, max_chars)
-    passages = [cut(str(passage), max_chars) for passage in context]
-    prompt = {"question": cut(str(question), max_chars), "context": passages}
-    return _input(_to_json(prompt), _JSON)
+    if not isinstance(context, Sequence) or isinstance(context, str | bytes | bytearray):
+        return put_question(record, question, max_chars)
+    prompt: dict[str, object] = {"question": _passage(record, "question", question, max_chars)}
+    passages: list[str | None] = []
+    prompt["context"] = passages
+    try:
+        passages.extend(_passage(record, "context", each, max_chars) for each in context)
+    except Exception as error:  # a sequence that cannot be read to its end
+        record.miss(f"{ATTR_INPUT_VALUE} (context)", error)
+    record[ATTR_INPUT_VALUE] = to_json(prompt)
+    record[SpanAttributes.INPUT_MIME_TYPE] = _JSON
+    return None
 
 
-def answer_attributes(answer: object, max_chars: int | None) -> Attributes:
-    """output.value and its MIME type: a string as text, anything else as JSON."""
-    if isinstance(answer, str):
-        return _output(cut(answer, max_chars), _TEXT)
-    return _cut_value(get_output_attributes(answer), ATTR_OUTPUT_VALUE, max_chars)
+def put_answer(record: Record, answer: object, max_chars: int | None) -> None:
+    """Put output.value and its MIME type, as `put_question` does."""
+    _put(record, ATTR_OUTPUT_VALUE, SpanAttributes.OUTPUT_MIME_TYPE, answer, max_chars)
 
 
-def retrieval_attributes(results: object, max_chars: int | None) -> Attributes:
-    """The documents with id, text, score and source, their count, and ids with scores as output.
+def put_results(record: Record, results: object, max_chars: int | None) -> None:
+    """Put the documents with id, text, score and source, their count, and the ranking as output.
 
-    A result that is not a RetrievalResult becomes a document of its string form; results that
-    are not a sequence (an iterator must not be consumed here) are recorded as output only.
+    The ranking is the ids with their scores. A result that has none of the fields of a
+    RetrievalResult becomes a document of its text; results that are not a sequence (an iterator
+    must not be consumed here) are recorded as output only.
     """
-    if not isinstance(results, Sequence) or isinstance(results, str):
-        return answer_attributes(results, max_chars)
-    ranking: list[dict[str, object]] = []
-    attributes: Attributes = {ATTR_RETRIEVAL_DOCUMENT_COUNT: len(results)}
-    documents: list[Document] = []
-    for result in results:
-        if isinstance(result, RetrievalResult):
-            score = float(result.score)  # numpy's float32 is no attribute type
-            documents.append(
-                {
-                    "id": result.chunk_id,
-                    "content": cut(result.text, max_chars),
-                    "score": score,
-                    "metadata": _source_metadata(result.source),
-                }
-            )
-            ranking.append({"id": result.chunk_id, "score": score})
-        else:
-            documents.append({"content": cut(str(result), max_chars)})
-    attributes.update(get_retriever_attributes(documents=documents))
-    attributes.update(_output(_to_json(ranking), _JSON))
-    return attributes
+    if not isinstance(results, Sequence) or isinstance(results, str | bytes | bytearray):
+        return put_answer(record, results, max_chars)
+    ranking: list[dict[str, AttributeValue]] = []
+    index = -1
+    try:
+        for index, result in enumerate(results):
+            _put_document(record, ranking, index, result, max_chars)
+    except Exception as error:  # a sequence that cannot be read to its end
+        record.miss(f"{ATTR_RETRIEVAL_DOCUMENTS}.{index + 1}", error)
+    record[ATTR_RETRIEVAL_DOCUMENT_COUNT] = index + 1
+    record[ATTR_OUTPUT_VALUE] = to_json(ranking)
+    record[SpanAttributes.OUTPUT_MIME_TYPE] = _JSON
+    return None
 
 
-def _input(value: str, mime_type: str) -> Attributes:
-    return {ATTR_INPUT_VALUE: value, SpanAttributes.INPUT_MIME_TYPE: mime_type}
+def exception_attributes(error: BaseException) -> dict[str, str]:
+    """What the event of an exception holds, in OpenTelemetry's names.
+
+    The SDK's own `record_exception` fails where the exception's text does, and leaves in it what
+    an exporter cannot encode.
+
+    https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/
+    """
+    kind = type(error)
+    name = (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+    try:
+        stacktrace = whole("".join(traceback.format_exception(error)))
+    except Exception:
+        stacktrace = name
+    return {
+        "exception.type": name,
+        "exception.message": shown(error),
+        "exception.stacktrace": stacktrace,
+        "exception.escaped": "False",
+    }
 
 
-def _output(value: str, mime_type: str) -> Attributes:
-    return {ATTR_OUTPUT_VALUE: value, SpanAttributes.OUTPUT_MIME_TYPE: mime_type}
+def _put(record: Record, key: str, mime_key: str, value: object, max_chars: int | None) -> None:
+    if value is None:
+        return
+    try:
+        text, is_json = text_or_json(value)
+    except Exception as error:
+        record.miss(key, error)
+        return
+    record[key] = kept = cut(text, max_chars)
+    record[mime_key] = _JSON if is_json and kept is text else _TEXT  # JSON that is cut is none
+
+
+def _put_document(
+    record: Record,
+    ranking: list[dict[str, AttributeValue]],
+    index: int,
+    result: object,
+    max_chars: int | None,
+) -> None:
+    key_id, key_text, key_score, key_metadata = _document_keys(index)
+    if not isinstance(result, RetrievalResult) and not _is_like_one(result):
+        record.put(key_text, lambda value: cut(text_or_json(value)[0], max_chars), result)
+        return
+    entry: dict[str, AttributeValue] = {}
+    for name, key, form in (
+        ("chunk_id", key_id, text_of),
+        ("text", key_text, lambda value: cut(text_of(value), max_chars)),
+        ("score", key_score, number_of),
+        ("source", key_metadata, _source_metadata_of),
+    ):
+        try:
+            record[key] = form(_field(result, name))
+        except Exception as error:
+            record.miss(key, error)
+    for name, key in (("id", key_id), ("score", key_score)):
+        if key in record:
+            entry[name] = record[key]
+    if entry:
+        ranking.append(entry)
+
+
+def _field(result: object, name: str) -> Any:
+    try:
+        return result[name] if isinstance(result, Mapping) else getattr(result, name)
+    except (AttributeError, KeyError):
+        raise UnusableError(f"the result has no {name}") from None
+
+
+def _is_like_one(result: object) -> bool:
+    for name in _FIELDS:
+        try:
+            _field(result, name)
+        except UnusableError:
+            continue
+        except Exception:  # it is there, and will be named
+            return True
+        return True
+    return False
+
+
+def _passage(record: Record, name: str, value: object, max_chars: int | None) -> str | None:
+    try:
+        return None if value is None else cut(text_or_json(value)[0], max_chars)
+    except Exception as error:
+        record.miss(f"{ATTR_INPUT_VALUE} ({name})", error)
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _document_keys(index: int) -> tuple[str, str, str, str]:
+    prefix = f"{ATTR_RETRIEVAL_DOCUMENTS}.{index}"
+    return (
+        f"{prefix}.{DocumentAttributes.DOCUMENT_ID}",
+        f"{prefix}.{DocumentAttributes.DOCUMENT_CONTENT}",
+        f"{prefix}.{DocumentAttributes.DOCUMENT_SCORE}",
+        f"{prefix}.{DocumentAttributes.DOCUMENT_METADATA}",
+    )
+
+
+def _source_metadata_of(source: object) -> str:
+    return _source_metadata(text_of(source))
 
 
 @lru_cache(maxsize=128)
 def _source_metadata(source: str) -> str:
-    return json.dumps({"source": source})
-
-
-def _cut_value(attributes: Attributes, key: str, max_chars: int | None) -> Attributes:
-    value = attributes.get(key)
-    if isinstance(value, str):
-        attributes[key] = cut(value, max_chars)
-    return attributes
+    return to_json({"source": source})

@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import (
     SimpleSpanProcessor,
 )
 
+from rag_tutorials.tracing._delivery import WholeSpanExporter
 from rag_tutorials.tracing._provider import _Console
 
 FILE_PREFIX = "file:"
@@ -51,11 +52,12 @@ def provider_from_environment() -> TracerProvider:
 def _processors(names: str) -> Iterator[SpanProcessor]:
     for name in (each.strip() for each in names.split(",")):
         if name == "otlp":
-            yield BatchSpanProcessor(OTLPSpanExporter())
+            yield BatchSpanProcessor(WholeSpanExporter(OTLPSpanExporter()))
         elif name == "console":
-            yield SimpleSpanProcessor(_Console())
+            yield SimpleSpanProcessor(WholeSpanExporter(_Console()))
         elif name.startswith(FILE_PREFIX) and name != FILE_PREFIX:
-            yield SimpleSpanProcessor(_JsonLines(Path(name.removeprefix(FILE_PREFIX))))
+            path = Path(name.removeprefix(FILE_PREFIX))
+            yield SimpleSpanProcessor(WholeSpanExporter(_JsonLines(path)))
         elif name != "none":
             raise ValueError(
                 f"{OTEL_TRACES_EXPORTER} has {name!r}; it takes otlp, console, file:PATH and none, "

@@ -17,7 +17,6 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import (
     ReadableSpan,
-    SpanProcessor,
     SynchronousMultiSpanProcessor,
     TracerProvider,
 )
@@ -28,6 +27,9 @@ from opentelemetry.sdk.trace.export import (
     SpanExporter,
     SpanExportResult,
 )
+
+from rag_tutorials.tracing._delivery import WholeSpanExporter, protect_exports
+from rag_tutorials.tracing._values import whole
 
 TRACES_PATH = "/v1/traces"
 
@@ -51,6 +53,10 @@ def configure_tracing(
     If somebody else has set a provider, `phoenix.otel.register()` for instance, OpenTelemetry
     refuses another. Spans then go on to its exporters and, in addition, to the place given here;
     a warning says so. Names and limits stay those of that provider.
+
+    Each span arrives whole and none is lost over another's value, whoever made it: a lone
+    surrogate anywhere in it is replaced, bytes become text, an int of over 64 bits its digits.
+    The exporters of a provider that somebody else has set get their spans so too.
 
     The provider is OpenInference's: 10,000 attributes a span, where OpenTelemetry's default of
     128 drops some silently, and masking by OPENINFERENCE_HIDE_INPUTS, OPENINFERENCE_HIDE_OUTPUTS
@@ -82,10 +88,9 @@ def configure_tracing(
         RuntimeError: If the provider that somebody else has set takes no span processors.
     """
     target = _span_exporter(endpoint, exporter, headers, api_key)
-    processor = BatchSpanProcessor(target) if batch else SimpleSpanProcessor(target)
-    names = {SERVICE_NAME: service_name}
+    names = {SERVICE_NAME: whole(service_name)}
     if project_name is not None:
-        names[ResourceAttributes.PROJECT_NAME] = project_name
+        names[ResourceAttributes.PROJECT_NAME] = whole(project_name)
     resource = Resource.create(names)
 
     with _lock:
@@ -104,7 +109,7 @@ def configure_tracing(
                 "else, and it takes no span processors: restart Python and call "
                 "configure_tracing first."
             )
-        _outputs[provider].replace(processor, target)
+        _outputs[provider].replace(target, batch=batch)
     return provider
 
 
@@ -132,17 +137,22 @@ class _Outputs(SynchronousMultiSpanProcessor):
         self._closed = False
         atexit.register(self.shutdown)  # a batch that is waiting still leaves
 
-    def replace(self, processor: SpanProcessor, exporter: SpanExporter) -> None:
+    def replace(self, exporter: SpanExporter, *, batch: bool) -> None:
+        target = WholeSpanExporter(exporter)
+        processor = BatchSpanProcessor(target) if batch else SimpleSpanProcessor(target)
         with self._lock:
             retired, self._span_processors = self._span_processors, (processor,)
             was_closed, self._closed = self._closed, False
         if was_closed:
             return
         for old in retired:
-            if getattr(old, "span_exporter", None) is exporter:
+            held = getattr(old, "span_exporter", None)
+            if held is exporter:  # of a processor that the caller added
                 old.force_flush()  # a shutdown would close the exporter that is to go on
-            else:
-                old.shutdown()
+                continue
+            if isinstance(held, WholeSpanExporter):
+                held.lent = held.exporter is exporter
+            old.shutdown()
 
     def shutdown(self) -> None:
         if not self._closed:
@@ -176,6 +186,7 @@ def _attach(provider: TracerProvider) -> None:
     """Add our outputs to somebody else's provider, once, beside its own."""
     if provider in _outputs:
         return
+    protect_exports(provider)
     outputs = _Outputs()
     # Phoenix's provider gives up its own exporter for an added one unless told otherwise.
     keep = "replace_default_processor"

@@ -3,34 +3,49 @@
 import functools
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+import re
+import types
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 from weakref import WeakKeyDictionary
 
 from openinference.semconv.trace import OpenInferenceSpanKindValues, SpanAttributes
-from opentelemetry.trace import Span, Tracer
+from opentelemetry import context
+from opentelemetry.trace import Span, Status, StatusCode, Tracer, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
 from rag_tutorials.schema import RetrievalResult
+from rag_tutorials.tracing._arguments import QUESTION_NAMES, accepts, reader, without_partial
 from rag_tutorials.tracing._attributes import (
     ATTR_LLM_MODEL_NAME,
-    ATTR_RETRIEVAL_TOP_K,
-    Attributes,
-    answer_attributes,
-    prompt_attributes,
-    question_attributes,
-    retrieval_attributes,
+    Record,
+    exception_attributes,
+    put_answer,
+    put_prompt,
+    put_question,
+    put_results,
+    put_top_k,
 )
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 RETRIEVAL = "retrieval"
 GENERATION = "generation"
 PIPELINE = "rag-pipeline"
 
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_WHOLE = frozenset({str, list, tuple, dict, type(None)})  # results that need no look
+_INSTEAD = (
+    "Wrap a function that returns the whole result, or open a span where the result is consumed."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -60,38 +75,50 @@ def traced_retrieval(
     """Put a RETRIEVER span named "retrieval" around each call of a retriever.
 
     The result behaves as the retriever does: same signature, name, docstring, arguments, result
-    and exceptions, sync or async. The span holds the question (input.value), top_k, each result
-    as a document (retrieval.documents.N.document.id, .content, .score, .metadata with its
-    source), their number (retrieval.document_count), and the ids with their scores in rank order
-    (output.value). An exception is recorded once and sets the status ERROR; success leaves the
+    and exceptions, sync or async, also as a method. The span holds the question (input.value),
+    top_k, each result as a document (retrieval.documents.N.document.id, .content, .score,
+    .metadata with its source), their number (retrieval.document_count), and the ids with their
+    scores in rank order (output.value).
+
+    Whatever ends the call without a result is recorded once and sets the status ERROR: an
+    exception, and also KeyboardInterrupt, SystemExit and the cancellation of an await, because a
+    call that was cut short must not look like one that returned nothing. Success leaves the
     status UNSET, as OpenTelemetry asks of instrumentation.
+
+    What goes wrong in recording never reaches the caller. A field that cannot be recorded, a
+    score of None for instance, is left out alone, and each wrapper names it once in the log. A
+    lone surrogate in a text is replaced; what stands under a JSON MIME type is valid JSON.
 
     Wrapping a traced retriever again replaces the earlier wrapper: one call makes one span.
 
     Args:
         retriever: `retriever(question, top_k=...) -> list[RetrievalResult]`, a function, method,
-            functools.partial or object with `__call__`, plain or async. The question is its
-            parameter `question`, else the first one. No other arguments are recorded.
+            classmethod, staticmethod, functools.partial or object with `__call__`, plain or
+            async. The question is its parameter `question`, `query` or `q`, else the first one
+            after that of a method's object. No other arguments are recorded.
         tracer: Makes the spans, see get_tracer.
         max_chars: Cut each recorded text to this many characters; the text then says how many
             are missing. None records everything.
 
     Raises:
-        TypeError: If the retriever is not callable or is a generator function, whose span would
-            end before its work begins; at a call, if a plain function returns an awaitable.
+        TypeError: If the retriever is not callable or is a generator function. At a call, if it
+            returns a stream: a generator, an async iterator, or an iterator with a `close`. The
+            work goes on while these are read, after the span has ended; and a span kept open for
+            them would never end where they are abandoned. Also if a plain function returns an
+            awaitable. What is refused is closed.
         ValueError: If max_chars is negative.
     """
+    if isinstance(retriever, classmethod | staticmethod):  # inside a class, before it exists
+        function = traced_retrieval(retriever.__func__, tracer, max_chars=max_chars)
+        return cast(Callable[P, R], type(retriever)(function))
     _check_max_chars(max_chars)
     retriever = _unwrapped(retriever, RETRIEVAL)
-    read_question = _reader(retriever, "question", fallback=0)
-    read_top_k = _reader(retriever, "top_k")
+    read_question = reader(retriever, QUESTION_NAMES, fallback=0)
+    read_top_k = reader(retriever, ("top_k",))
 
-    def describe_input(arguments: Arguments) -> Attributes:
-        attributes = question_attributes(read_question(arguments), max_chars)
-        top_k = read_top_k(arguments)
-        if top_k is not None:
-            attributes[ATTR_RETRIEVAL_TOP_K] = top_k
-        return attributes
+    def describe_input(record: Record, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        put_question(record, read_question(args, kwargs), max_chars)
+        put_top_k(record, read_top_k(args, kwargs))
 
     return _traced(
         retriever,
@@ -99,7 +126,7 @@ def traced_retrieval(
         RETRIEVAL,
         _kind(OpenInferenceSpanKindValues.RETRIEVER),
         describe_input,
-        lambda results: retrieval_attributes(results, max_chars),
+        lambda record, results: put_results(record, results, max_chars),
     )
 
 
@@ -119,9 +146,9 @@ def traced_generation(
     LLM client, as a child of this span.
 
     Args:
-        answer_fn: `answer_fn(question, context, ...) -> str`, plain or async. The question is its
-            parameter `question`, else the first one; the context is its parameter `context`, else
-            the second one, recorded if it is a sequence of passages. No other arguments are
+        answer_fn: `answer_fn(question, context, ...) -> str`, plain or async. The question is
+            found as in traced_retrieval; the context is the parameter `context`, else the one
+            after the first, recorded if it is a sequence of passages. No other arguments are
             recorded: they may hold clients and keys.
         tracer: Makes the spans, see get_tracer.
         model_name: The model that answers. Empty: the span names no model.
@@ -131,10 +158,13 @@ def traced_generation(
         TypeError: As in traced_retrieval.
         ValueError: If max_chars is negative.
     """
+    if isinstance(answer_fn, classmethod | staticmethod):
+        function = traced_generation(answer_fn.__func__, tracer, model_name, max_chars=max_chars)
+        return cast(Callable[P, R], type(answer_fn)(function))
     _check_max_chars(max_chars)
     answer_fn = _unwrapped(answer_fn, GENERATION)
-    read_question = _reader(answer_fn, "question", fallback=0)
-    read_context = _reader(answer_fn, "context", fallback=1)
+    read_question = reader(answer_fn, QUESTION_NAMES, fallback=0)
+    read_context = reader(answer_fn, ("context",), fallback=1)
     attributes = _kind(OpenInferenceSpanKindValues.LLM)
     if model_name:
         attributes[ATTR_LLM_MODEL_NAME] = model_name
@@ -144,10 +174,10 @@ def traced_generation(
         tracer,
         GENERATION,
         attributes,
-        lambda arguments: prompt_attributes(
-            read_question(arguments), read_context(arguments), max_chars
+        lambda record, args, kwargs: put_prompt(
+            record, read_question(args, kwargs), read_context(args, kwargs), max_chars
         ),
-        lambda answer: answer_attributes(answer, max_chars),
+        lambda record, answer: put_answer(record, answer, max_chars),
     )
 
 
@@ -219,14 +249,14 @@ def build_traced_rag_pipeline(
         TypeError: As in traced_retrieval; also if the retriever takes no argument named top_k.
         ValueError: If max_chars is negative.
     """
-    if not _accepts(retriever, "top_k"):
+    if not accepts(retriever, "top_k"):
         raise TypeError(
             f"{_name(retriever)} takes no argument named top_k: pass a retriever with the "
             "signature (question, top_k=5), for instance a lambda around yours."
         )
-    if not _is_traced(retriever, RETRIEVAL):
+    if _under(retriever, RETRIEVAL) is None:
         retriever = traced_retrieval(retriever, tracer, max_chars=max_chars)
-    if not _is_traced(answer_fn, GENERATION):
+    if _under(answer_fn, GENERATION) is None:
         answer_fn = traced_generation(answer_fn, tracer, model_name, max_chars=max_chars)
     default_top_k = top_k
 
@@ -247,19 +277,15 @@ def build_traced_rag_pipeline(
     pipeline: Callable[..., Any] = (
         async_rag_pipeline if retriever_is_async or answer_fn_is_async else rag_pipeline
     )
+    read_question = reader(pipeline, QUESTION_NAMES)
     return _traced(
         pipeline,
         tracer,
         PIPELINE,
         _kind(OpenInferenceSpanKindValues.CHAIN),
-        lambda arguments: question_attributes(_pipeline_question(arguments), max_chars),
-        lambda answer: answer_attributes(answer, max_chars),
+        lambda record, args, kwargs: put_question(record, read_question(args, kwargs), max_chars),
+        lambda record, answer: put_answer(record, answer, max_chars),
     )
-
-
-def _pipeline_question(arguments: Arguments) -> Any:
-    args, kwargs = arguments
-    return args[0] if args else kwargs.get("question")
 
 
 def _traced(
@@ -267,51 +293,125 @@ def _traced(
     tracer: Tracer,
     span_name: str,
     attributes: Mapping[str, AttributeValue],
-    describe_input: Callable[[Arguments], Attributes],
-    describe_output: Callable[[Any], Attributes],
+    describe_input: Callable[[Record, tuple[Any, ...], dict[str, Any]], None],
+    describe_output: Callable[[Record, Any], None],
 ) -> Callable[P, R]:
     """Wrap `fn` in a span with fixed attributes, and those of each call's input and output."""
+    recorder = _Recorder(tracer, span_name, attributes, _name(fn))
+
     if _is_async(fn):
         async_fn = cast(Callable[..., Awaitable[Any]], fn)
 
         async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
-            with tracer.start_as_current_span(span_name, attributes=attributes) as span:
+            span = recorder.start()
+            if span is None:
+                return await async_fn(*args, **kwargs)
+            token = context.attach(set_span_in_context(span))
+            try:
                 recording = span.is_recording()
                 if recording:
-                    _record(span, describe_input, (args, kwargs))
+                    recorder.record(span, describe_input, args, kwargs)
                 result = await async_fn(*args, **kwargs)
+                if type(result) not in _WHOLE and _is_stream(result):
+                    closing = _close(result)
+                    if closing is not None:
+                        await closing
+                    raise _stream_error(fn)
                 if recording:
-                    _record(span, describe_output, result)
+                    recorder.record(span, describe_output, result)
                 return result
+            except BaseException as error:
+                recorder.fail(span, error)
+                raise
+            finally:
+                context.detach(token)
+                recorder.end(span)
 
         return _dressed(async_wrapper, fn, span_name)
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with tracer.start_as_current_span(span_name, attributes=attributes) as span:
+        span = recorder.start()
+        if span is None:
+            return fn(*args, **kwargs)
+        token = context.attach(set_span_in_context(span))
+        try:
             recording = span.is_recording()
             if recording:
-                _record(span, describe_input, (args, kwargs))
+                recorder.record(span, describe_input, args, kwargs)
             result = fn(*args, **kwargs)
-            if isinstance(result, Awaitable):
-                _refuse_awaitable(fn, result)
+            if type(result) not in _WHOLE:
+                _refuse_unfinished(fn, result)
             if recording:
-                _record(span, describe_output, result)
+                recorder.record(span, describe_output, result)
             return result
+        except BaseException as error:
+            recorder.fail(span, error)
+            raise
+        finally:
+            context.detach(token)
+            recorder.end(span)
 
     return _dressed(wrapper, fn, span_name)
 
 
-def _record(span: Span, describe: Callable[[Any], Attributes], subject: object) -> None:
-    # A value that cannot be recorded must not break the call that it belongs to.
-    try:
-        span.set_attributes(describe(subject))
-    except Exception:
-        logger.warning("A span lacks attributes that could not be recorded.", exc_info=True)
+class _Recorder:
+    """Makes the spans of one wrapper. Nothing that goes wrong in here reaches the caller."""
+
+    def __init__(
+        self, tracer: Tracer, span_name: str, attributes: Mapping[str, AttributeValue], of: str
+    ) -> None:
+        self._tracer = tracer
+        self._span_name = span_name
+        self._attributes = attributes
+        self._of = of
+        self._named: set[str] = set()
+
+    def start(self) -> Span | None:
+        try:
+            return self._tracer.start_span(self._span_name, attributes=self._attributes)
+        except Exception:
+            logger.warning("A call of %s has no span.", self._of, exc_info=True)
+            return None
+
+    def record(self, span: Span, describe: Callable[..., None], *subject: Any) -> None:
+        record = Record()
+        try:
+            describe(record, *subject)
+        except Exception as error:
+            record.miss("some attributes", error)
+        try:
+            span.set_attributes(record)
+        except Exception as error:
+            record.miss("some attributes", error)
+        for key, reason in record.missing.items():
+            name = re.sub(r"\.\d+", ".N", key)
+            if name not in self._named:  # a retriever without scores is said so once
+                self._named.add(name)
+                logger.warning(
+                    "The %s span of %s lacks %s, which could not be recorded: %s.",
+                    *(self._span_name, self._of, key, reason),
+                )
+
+    def fail(self, span: Span, error: BaseException) -> None:
+        try:
+            if span.is_recording():
+                attributes = exception_attributes(error)
+                span.add_event("exception", attributes)
+                message = attributes["exception.message"]
+                span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {message}"))
+        except Exception:
+            logger.warning("A span lacks its exception.", exc_info=True)
+
+    def end(self, span: Span) -> None:
+        try:
+            span.end()
+        except Exception:  # a span processor's
+            logger.warning("A span could not be ended.", exc_info=True)
 
 
 def _dressed(wrapper: Callable[..., Any], fn: Callable[P, R], span_name: str) -> Callable[P, R]:
     """Give the wrapper the name, docstring and signature of `fn`, and remember it."""
-    own = _without_partial(fn)
+    own = without_partial(fn)
     if inspect.isroutine(own):
         functools.update_wrapper(wrapper, own)
     else:  # the state of a callable object is no business of its wrapper
@@ -324,21 +424,32 @@ def _dressed(wrapper: Callable[..., Any], fn: Callable[P, R], span_name: str) ->
 
 def _unwrapped(fn: Callable[P, R], span_name: str) -> Callable[P, R]:
     """The callable under an earlier wrapper of the same kind, or `fn` itself, checked."""
-    if _is_traced(fn, span_name):
-        return cast(Callable[P, R], _wrapped[fn][1])
+    under = _under(fn, span_name)
+    if under is not None:
+        return cast(Callable[P, R], under)
     if not callable(fn):
         raise TypeError(f"Only a callable can be traced, got {type(fn).__name__}.")
     function = _function(fn)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(
             f"{_name(fn)} is a generator function: its span would end before its work begins. "
-            "Wrap a function that returns the whole result, or open a span where it is consumed."
+            f"{_INSTEAD}"
         )
     return fn
 
 
-def _is_traced(fn: object, span_name: str) -> bool:
-    return inspect.isfunction(fn) and _wrapped.get(fn, ("", None))[0] == span_name
+def _under(fn: Any, span_name: str) -> Any:
+    """What a wrapper of this kind was put around, bound as `fn` is; None without a wrapper."""
+    if isinstance(fn, functools.partial):
+        under = _under(fn.func, span_name)
+        return under and functools.partial(under, *fn.args, **fn.keywords)
+    if inspect.ismethod(fn):
+        under = _under(fn.__func__, span_name)
+        return under and types.MethodType(under, fn.__self__)
+    if inspect.isfunction(fn):
+        found, under = _wrapped.get(fn, ("", None))
+        return under if found == span_name else None
+    return None
 
 
 def _is_async(fn: Callable[..., Any]) -> bool:
@@ -347,77 +458,56 @@ def _is_async(fn: Callable[..., Any]) -> bool:
 
 def _function(fn: Callable[..., Any]) -> Callable[..., Any]:
     """The function that a call of `fn` ends in, through functools.partial and `__call__`."""
-    fn = _without_partial(fn)
+    fn = without_partial(fn)
     if inspect.isroutine(fn) or inspect.isclass(fn):
         return fn
     return type(fn).__call__
 
 
-def _without_partial(fn: Callable[..., Any]) -> Callable[..., Any]:
-    while isinstance(fn, functools.partial):
-        fn = fn.func
-    return fn
-
-
 def _name(fn: Callable[..., Any]) -> str:
-    fn = _without_partial(fn)
+    fn = without_partial(fn)
     return getattr(fn, "__name__", type(fn).__name__)
 
 
-def _refuse_awaitable(fn: Callable[..., Any], result: object) -> None:
-    if inspect.iscoroutine(result):
-        result.close()
-    raise TypeError(
-        f"{_name(fn)} is a plain function that returned an awaitable: its span would end before "
-        "the work does. Wrap an `async def` function instead."
-    )
+def _refuse_unfinished(fn: Callable[..., Any], result: object) -> None:
+    if isinstance(result, Awaitable):
+        if inspect.iscoroutine(result):
+            result.close()
+        raise TypeError(
+            f"{_name(fn)} is a plain function that returned an awaitable: its span would end "
+            "before the work does. Wrap an `async def` function instead."
+        )
+    if _is_stream(result):
+        closing = _close(result)
+        if inspect.iscoroutine(closing):
+            closing.close()  # nobody can await it here
+        raise _stream_error(fn)
 
 
-def _reader(
-    fn: Callable[..., Any], name: str, fallback: int | None = None
-) -> Callable[[Arguments], Any]:
-    """Find an argument of `fn` in a call: the parameter `name`, else the positional at `fallback`.
-
-    Looked up once, so that a call pays for an index or a key and not for binding a signature.
-    """
-    parameters = _parameters(fn)
-    by_name = [index for index, parameter in enumerate(parameters) if parameter.name == name]
-    position = by_name[0] if by_name else fallback
-    default = None
-    if position is not None and position < len(parameters):
-        parameter = parameters[position]
-        if parameter.name == name or parameter.kind in _POSITIONAL:
-            name = parameter.name
-            default = None if parameter.default is parameter.empty else parameter.default
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            position = None
-
-    def read(arguments: Arguments) -> Any:
-        args, kwargs = arguments
-        if position is not None and position < len(args):
-            return args[position]
-        return kwargs.get(name, default)
-
-    return read
+def _is_stream(result: object) -> bool:
+    """Say whether the work goes on while the result is read: a generator, a response in pieces."""
+    if isinstance(result, Iterator):
+        return hasattr(result, "close")
+    return isinstance(result, AsyncIterator)
 
 
-def _parameters(fn: Callable[..., Any]) -> list[inspect.Parameter]:
+def _close(stream: Any) -> Awaitable[Any] | None:
+    """Close a stream that nobody will read; what is returned has to be awaited."""
+    close = getattr(stream, "aclose", None) or getattr(stream, "close", None)
     try:
-        return list(inspect.signature(fn).parameters.values())
-    except (TypeError, ValueError):  # some callables written in C have none
-        return []
+        closing = close() if callable(close) else None
+    except Exception:  # the error that is coming says more
+        return None
+    return closing if isinstance(closing, Awaitable) else None
 
 
-def _accepts(fn: Callable[..., Any], name: str) -> bool:
-    parameters = _parameters(fn)
-    return not parameters or any(
-        parameter.kind is parameter.VAR_KEYWORD
-        or (parameter.name == name and parameter.kind is not parameter.POSITIONAL_ONLY)
-        for parameter in parameters
+def _stream_error(fn: Callable[..., Any]) -> TypeError:
+    return TypeError(
+        f"{_name(fn)} returned a stream: its span would end before the stream does. {_INSTEAD}"
     )
 
 
-def _kind(kind: OpenInferenceSpanKindValues) -> Attributes:
+def _kind(kind: OpenInferenceSpanKindValues) -> dict[str, AttributeValue]:
     return {SpanAttributes.OPENINFERENCE_SPAN_KIND: kind.value}
 
 
