@@ -7,11 +7,11 @@ import logging
 import os
 import socket
 import threading
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rag_tutorials.loopback import HOST
 from rag_tutorials.loopback.doors import OwnUserProtocol
+from rag_tutorials.loopback.stoppable import Stoppable
 from rag_tutorials.stub_llm.control.faults import Api, Fault, FaultName
 from rag_tutorials.stub_llm.control.journal import RequestRecord
 
@@ -22,7 +22,7 @@ _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 
 
-class StubLLM:
+class StubLLM(Stoppable):
     """A running stub; make one with :meth:`start`.
 
     Use it as a context manager or call :meth:`stop`; it also stops when the interpreter exits.
@@ -106,17 +106,6 @@ class StubLLM:
                 self._loop.call_soon_threadsafe(self._gateway.stopping.set)
             self._thread.join(_STOP_SECONDS)
         self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         state = "running" if self._thread.is_alive() else "stopped"

@@ -8,21 +8,17 @@ import socket
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from rag_tutorials.course.base.errors import CourseError
-from rag_tutorials.course.equipment.processes import Process, start
+from rag_tutorials.course.equipment import Process, Receiver, start
 from rag_tutorials.stub_llm import StubLLM
 
 HANDBOOK = Path(__file__).parents[3] / "data" / "handbook_manual.txt"
@@ -34,45 +30,26 @@ QUESTION = "How long is parental leave?"
 MESSAGE = {"question": QUESTION, "context": ["Parental leave is eight weeks long."]}
 
 
-@dataclass
-class Receiver:
-    """An OTLP receiver on loopback that keeps the spans it is sent."""
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with Receiver.start() as running:
+        yield running
 
-    spans: list[Any] = field(default_factory=list)
-    resources: list[dict[str, str]] = field(default_factory=list)
-    endpoint: str = ""
 
-    def in_trace(self, trace_id: str) -> dict[str, Any]:
-        return {span.name: span for span in self.spans if span.trace_id.hex() == trace_id}
+def in_trace(receiver: Receiver, trace_id: str) -> dict[str, Any]:
+    """Return the spans of a trace as they came over the wire, by name."""
+    return {
+        span.name: span
+        for request in receiver.requests
+        for sender in request.resource_spans
+        for scope in sender.scope_spans
+        for span in scope.spans
+        if span.trace_id.hex() == trace_id
+    }
 
 
 def attributes_of(span: Any) -> dict[str, str]:
     return {one.key: one.value.string_value for one in span.attributes}
-
-
-@pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    found = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            request = ExportTraceServiceRequest()
-            request.ParseFromString(self.rfile.read(int(self.headers["content-length"])))
-            for group in request.resource_spans:
-                found.resources.append(attributes_of(group.resource))
-                found.spans += [span for scope in group.scope_spans for span in scope.spans]
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.endpoint = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield found
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +63,14 @@ def stub() -> Iterator[StubLLM]:
 
 @pytest.fixture(scope="module")
 def service(receiver: Receiver, stub: StubLLM) -> Iterator[Process]:
-    options = ("--endpoint", receiver.endpoint, "--project", "lesson")
+    options = ("--endpoint", receiver.url, "--project", "lesson")
     with start(RETRIEVAL, "--handbook", HANDBOOK, *options) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def worker(receiver: Receiver, stub: StubLLM) -> Iterator[Process]:
-    with start(WORKER, "--endpoint", receiver.endpoint, "--project", "lesson") as running:
+    with start(WORKER, "--endpoint", receiver.url, "--project", "lesson") as running:
         yield running
 
 
@@ -107,7 +84,7 @@ def test_the_service_goes_on_in_the_callers_trace(service: Process, receiver: Re
     assert answer.status_code == 200
     assert answer.json()["trace_id"] == TRACE_ID
     assert len(answer.json()["results"]) == 2
-    spans = receiver.in_trace(TRACE_ID)
+    spans = in_trace(receiver, TRACE_ID)
     assert set(spans) == {"POST /retrieve", "retrieval"}
     served, retrieval = spans["POST /retrieve"], spans["retrieval"]
     assert served.parent_span_id.hex() == SPAN_ID
@@ -118,8 +95,9 @@ def test_the_service_goes_on_in_the_callers_trace(service: Process, receiver: Re
         assert "x" not in found
         assert "user.id" not in found
         assert found["input.value"] == QUESTION
-    assert receiver.resources[-1]["service.name"] == "retrieval-service"
-    assert receiver.resources[-1]["openinference.project.name"] == "lesson"
+    sender = next(one.resource for one in receiver.spans if one.trace_id == TRACE_ID)
+    assert sender["service.name"] == "retrieval-service"
+    assert sender["openinference.project.name"] == "lesson"
 
 
 @pytest.mark.parametrize("headers", [{}, {"traceparent": "00-nonsense-01", "baggage": "=;=,,"}])
@@ -127,7 +105,7 @@ def test_without_a_context_the_service_begins_a_trace(
     service: Process, receiver: Receiver, headers: dict[str, str]
 ) -> None:
     trace_id = ask(service, headers).json()["trace_id"]
-    served = receiver.in_trace(trace_id)["POST /retrieve"]
+    served = in_trace(receiver, trace_id)["POST /retrieve"]
     assert trace_id != TRACE_ID
     assert served.parent_span_id == b""
     assert "session.id" not in attributes_of(served)
@@ -154,7 +132,7 @@ def test_calls_at_the_same_time_are_not_mixed(service: Process, receiver: Receiv
     with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(call, numbers))
     for number in numbers:
-        spans = receiver.in_trace(f"{number:032x}")
+        spans = in_trace(receiver, f"{number:032x}")
         assert set(spans) == {"POST /retrieve", "retrieval"}
         assert spans["POST /retrieve"].parent_span_id.hex() == f"{number:016x}"
         for span in spans.values():
@@ -170,7 +148,7 @@ def test_the_worker_links_to_the_sender(worker: Process, receiver: Receiver) -> 
     result = worker.get()
     assert "eight" in result["answer"]
     assert result["trace_id"] != TRACE_ID
-    spans = receiver.in_trace(result["trace_id"])
+    spans = in_trace(receiver, result["trace_id"])
     processed, generation = spans["process question"], spans["generation"]
     assert processed.parent_span_id == b""
     assert [(one.trace_id.hex(), one.span_id.hex()) for one in processed.links] == [
@@ -185,7 +163,7 @@ def test_one_bad_message_does_not_end_the_worker(worker: Process, receiver: Rece
     worker.put({"question": QUESTION})
     result = worker.get()
     assert result["error"] == "KeyError: 'context'"
-    processed = receiver.in_trace(result["trace_id"])["process question"]
+    processed = in_trace(receiver, result["trace_id"])["process question"]
     assert processed.status.code == processed.status.STATUS_CODE_ERROR
     assert [event.name for event in processed.events] == ["exception"]
     assert not processed.links
@@ -197,7 +175,7 @@ def test_lines_that_are_no_message_are_ignored_and_stdin_ends_the_worker(
     receiver: Receiver, stub: StubLLM
 ) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", WORKER, "--endpoint", receiver.endpoint, "--project", "lesson"],
+        [sys.executable, "-m", WORKER, "--endpoint", receiver.url, "--project", "lesson"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -217,7 +195,7 @@ def test_starting_again_stops_the_earlier_one(receiver: Receiver, stub: StubLLM)
     # In a process of its own: what is running is known by module, and others run here.
     program = f"""
         from rag_tutorials.course.equipment.processes import start
-        options = ("--endpoint", {receiver.endpoint!r}, "--project", "lesson")
+        options = ("--endpoint", {receiver.url!r}, "--project", "lesson")
         first = start({WORKER!r}, *options)
         second = start({WORKER!r}, *options)
         assert not first.running and second.running
@@ -264,7 +242,7 @@ def test_nothing_is_left_however_the_starter_ends(
     then: str, receiver: Receiver, stub: StubLLM
 ) -> None:
     program = textwrap.dedent(STARTER).format(
-        endpoint=receiver.endpoint,
+        endpoint=receiver.url,
         retrieval=RETRIEVAL,
         worker=WORKER,
         handbook=str(HANDBOOK),

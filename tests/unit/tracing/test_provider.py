@@ -1,23 +1,20 @@
 """configure_tracing: what reaches the console, an exporter or a real OTLP/HTTP receiver.
 
 The global provider can be set once in a process, so each test that needs it runs a Python of its
-own. The receiver is an HTTP server on loopback that decodes what it is sent.
+own. The receiver is the course's own, over HTTP on loopback.
 """
 
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from rag_tutorials.course.equipment import Receiver
 from rag_tutorials.tracing import configure_tracing
 
 KEY = "not-a-real-key"
@@ -33,61 +30,14 @@ def span(name, tracer=None):
 """
 
 
-@dataclass
-class Received:
-    path: str
-    headers: dict[str, str]
-    request: ExportTraceServiceRequest
-
-    @property
-    def resource(self) -> dict[str, str]:
-        (resource_spans,) = self.request.resource_spans
-        return {item.key: item.value.string_value for item in resource_spans.resource.attributes}
-
-    @property
-    def spans(self) -> list[Any]:
-        return [
-            span
-            for resource_spans in self.request.resource_spans
-            for scope_spans in resource_spans.scope_spans
-            for span in scope_spans.spans
-        ]
-
-
-@dataclass
-class Receiver:
-    url: str
-    status: int = 200
-    received: list[Received] = field(default_factory=list)
-
-    @property
-    def names(self) -> list[str]:
-        return [span.name for received in self.received for span in received.spans]
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            request = ExportTraceServiceRequest.FromString(body)
-            receiver.received.append(Received(self.path, headers, request))
-            self.send_response(receiver.status)
-            self.send_header("content-length", "0")
-            self.end_headers()
+    with Receiver.start() as running:
+        yield running
 
-        def log_message(self, *args: object) -> None:
-            pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver = Receiver(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield receiver
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def names(receiver: Receiver) -> list[str]:
+    return [span.name for span in receiver.spans]
 
 
 def run(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -152,19 +102,19 @@ build_traced_rag_pipeline(
         receiver.url,
         KEY,
     )
-    assert receiver.names == ["retrieval", "generation", "rag-pipeline"]
-    for received in receiver.received:
-        assert received.path == "/v1/traces"
-        assert received.headers["authorization"] == f"Bearer {KEY}"
-        assert received.headers["x-course"] == "tracing"
-        assert received.headers["content-type"] == "application/x-protobuf"
-        assert received.resource["service.name"] == "handbook"
-        assert received.resource["openinference.project.name"] == "lesson"
-    (root,) = receiver.received[-1].spans
-    attributes = {item.key: item.value.string_value for item in root.attributes}
-    assert attributes["input.value"] == "a question"
-    assert attributes["openinference.span.kind"] == "CHAIN"
-    scope = receiver.received[-1].request.resource_spans[0].scope_spans[0].scope
+    assert names(receiver) == ["retrieval", "generation", "rag-pipeline"]
+    assert set(receiver.paths) == {"/v1/traces"}
+    for headers in receiver.headers:
+        assert headers["authorization"] == f"Bearer {KEY}"
+        assert headers["x-course"] == "tracing"
+        assert headers["content-type"] == "application/x-protobuf"
+    for span in receiver.spans:
+        assert span.resource["service.name"] == "handbook"
+        assert span.resource["openinference.project.name"] == "lesson"
+    root = receiver.spans[-1]
+    assert root.attributes["input.value"] == "a question"
+    assert root.attributes["openinference.span.kind"] == "CHAIN"
+    scope = receiver.requests[-1].resource_spans[0].scope_spans[0].scope
     assert scope.name == "test.pipeline"
     assert (done.stdout, done.stderr) == ("", "")
 
@@ -184,7 +134,7 @@ build_traced_rag_pipeline(
 )
 def test_an_endpoint_may_be_a_base_url(receiver: Receiver, given: str, path: str) -> None:
     run('configure_tracing(endpoint=sys.argv[1]); span("first")', receiver.url + given)
-    assert [received.path for received in receiver.received] == [path]
+    assert receiver.paths == [path]
 
 
 def test_headers_of_the_environment_hold_too(receiver: Receiver) -> None:
@@ -193,29 +143,29 @@ def test_headers_of_the_environment_hold_too(receiver: Receiver) -> None:
         receiver.url,
         OTEL_EXPORTER_OTLP_HEADERS="x-tenant=a",
     )
-    assert receiver.received[0].headers["x-tenant"] == "a"
+    assert receiver.headers[0]["x-tenant"] == "a"
 
 
 def test_a_refused_export_neither_raises_nor_shows_the_key(receiver: Receiver) -> None:
-    receiver.status = 401
-    done = run(
-        """
+    with receiver.fault(401):
+        done = run(
+            """
 provider = configure_tracing(endpoint=sys.argv[1], api_key=sys.argv[2])
 print(repr(provider), vars(provider))
 span("first")
 """,
-        receiver.url,
-        KEY,
-    )
-    assert len(receiver.received) == 1
+            receiver.url,
+            KEY,
+        )
+    assert receiver.statuses == [401]
     assert "401" in done.stderr
     assert KEY not in done.stdout + done.stderr
 
 
 def test_a_batch_leaves_at_exit_in_one_request(receiver: Receiver) -> None:
     run('configure_tracing(sys.argv[1], batch=True); span("a"); span("b")', receiver.url)
-    assert receiver.names == ["a", "b"]
-    assert len(receiver.received) == 1
+    assert names(receiver) == ["a", "b"]
+    assert len(receiver.requests) == 1
 
 
 def test_a_batch_leaves_at_exit_after_a_shutdown_and_a_second_call(receiver: Receiver) -> None:
@@ -227,7 +177,7 @@ span("late")
 """,
         receiver.url,
     )
-    assert receiver.names == ["late"]
+    assert names(receiver) == ["late"]
     assert done.stderr == ""
 
 
@@ -269,7 +219,7 @@ span("five")
 """,
         receiver.url,
     )
-    assert receiver.names == ["four"]
+    assert names(receiver) == ["four"]
     assert done.stdout.count('"name"') == 1
     assert done.stderr == ""
 
@@ -284,7 +234,7 @@ os._exit(0)  # nothing is left for the exit handlers
 """,
         receiver.url,
     )
-    assert receiver.names == ["waiting"]
+    assert names(receiver) == ["waiting"]
 
 
 @pytest.mark.parametrize("batch", [False, True])
@@ -374,11 +324,11 @@ traced_generation(lambda question: "the answer", get_tracer("test"))("the questi
         OPENINFERENCE_HIDE_INPUTS="true",
         PHOENIX_WORKING_DIR=str(tmp_path),
     )
-    assert receiver.names == ["generation"]
-    assert receiver.received[0].resource["openinference.project.name"] == "theirs"
+    assert names(receiver) == ["generation"]
+    assert receiver.spans[0].resource["openinference.project.name"] == "theirs"
     assert '"name": "generation"' in done.stdout
     assert "A tracer provider is set already (phoenix.otel" in done.stderr
-    for place in (done.stdout, str(receiver.received[0].request)):
+    for place in (done.stdout, str(receiver.requests[0])):
         assert "the question" not in place
         assert "__REDACTED__" in place
         assert "the answer" in place
@@ -437,6 +387,6 @@ for key in ("", "  ", sys.argv[2] + "\\n"):
         receiver.url,
         KEY,
     )
-    sent = [received.headers.get("authorization") for received in receiver.received]
+    sent = [headers.get("authorization") for headers in receiver.headers]
     assert sent == [None, None, f"Bearer {KEY}"]
-    assert [received.headers["x-course"] for received in receiver.received] == ["tracing"] * 3
+    assert [headers["x-course"] for headers in receiver.headers] == ["tracing"] * 3

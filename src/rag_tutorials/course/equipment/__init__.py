@@ -1,1 +1,23 @@
-"""What single lessons need: receivers, processes, a second Phoenix, the LLM."""
+"""What single lessons need: receivers, processes, a second Phoenix, the LLM.
+
+The names below are imported when they are first used: every lesson imports this package for its
+LLM, and few need the rest.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rag_tutorials.course.equipment.processes import Process, start
+    from rag_tutorials.course.equipment.receiver import Receiver
+
+__all__ = ["Process", "Receiver", "start"]
+_HOMES = {"Process": "processes", "Receiver": "receiver", "start": "processes"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

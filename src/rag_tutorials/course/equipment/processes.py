@@ -12,10 +12,10 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rag_tutorials.course.base.errors import CourseError
+from rag_tutorials.loopback.stoppable import Stoppable
 
 _STOP_S = 5.0
 # `python -m module`, but for one import: a parser that jsonschema does without, and that takes
@@ -27,7 +27,7 @@ _LAUNCH = (
 _running: dict[str, Process] = {}
 
 
-class Process:
+class Process(Stoppable):
     """A Python module that runs as a process of its own. Made by :func:`start`.
 
     It ends when :meth:`stop` is called, when the kernel ends, and when the kernel is killed: the
@@ -120,17 +120,6 @@ class Process:
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         return f"<{self.module}, process {self.pid}, {'running' if self.running else 'stopped'}>"

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any, Self
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -21,6 +20,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from rag_tutorials.loopback import HOST
 from rag_tutorials.loopback.doors import OwnUserMixIn
+from rag_tutorials.loopback.stoppable import Stoppable
 
 PATH = "/v1/traces"
 LONGEST_WAIT_S = 30.0
@@ -54,6 +54,7 @@ class _Journal:
     lock: threading.Lock = field(default_factory=threading.Lock)
     stopping: threading.Event = field(default_factory=threading.Event)
     fault: _Fault | None = None
+    paths: list[str] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
@@ -70,7 +71,7 @@ class _Journal:
             return fault
 
 
-class Receiver:
+class Receiver(Stoppable):
     """A running receiver for OTLP over HTTP with protobuf; make one with :meth:`start`.
 
     It listens on a free loopback port, and stops with :meth:`stop`, with its ``with`` block, or
@@ -108,6 +109,11 @@ class Receiver:
         return list(self._journal.statuses)
 
     @property
+    def paths(self) -> list[str]:
+        """The path of each request so far, oldest first; only ``/v1/traces`` takes spans."""
+        return list(self._journal.paths)
+
+    @property
     def headers(self) -> list[dict[str, str]]:
         """The headers of each request so far, names in lower case, oldest first."""
         return list(self._journal.headers)
@@ -121,14 +127,20 @@ class Receiver:
         return b"\n".join(self._journal.bodies)
 
     @property
+    def requests(self) -> list[ExportTraceServiceRequest]:
+        """What was accepted, as the messages of the protocol, oldest first."""
+        return [ExportTraceServiceRequest.FromString(body) for body in list(self._journal.bodies)]
+
+    @property
     def spans(self) -> list[Arrived]:
         """The spans that were accepted, in order of arrival."""
-        return [span for body in list(self._journal.bodies) for span in _decoded(body)]
+        return [span for request in self.requests for span in _arrived(request)]
 
     def clear(self) -> None:
         """Forget what arrived."""
         with self._journal.lock:
             self._journal.bodies.clear()
+            self._journal.paths.clear()
             self._journal.statuses.clear()
             self._journal.headers.clear()
 
@@ -163,17 +175,6 @@ class Receiver:
             self._server.server_close()
             self._thread.join()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
     def __repr__(self) -> str:
         state = "stopped" if self._journal.stopping.is_set() else "running"
         return f"<Receiver {self.url}, {state}>"
@@ -200,6 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
         journal = self.server.journal
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         with journal.lock:
+            journal.paths.append(self.path)
             journal.headers.append({name.lower(): each for name, each in self.headers.items()})
         fault = journal.next_fault()
         if journal.stopping.wait(fault.seconds) or self.path != PATH:
@@ -229,8 +231,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing on stderr."""
 
 
-def _decoded(body: bytes) -> Iterator[Arrived]:
-    for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+def _arrived(request: ExportTraceServiceRequest) -> Iterator[Arrived]:
+    for resource in request.resource_spans:
         sender = _plain(resource.resource.attributes)
         for scope in resource.scope_spans:
             for span in scope.spans:

@@ -4,9 +4,9 @@ import itertools
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, get_args
 
+from rag_tutorials.loopback.stoppable import Stoppable
 from rag_tutorials.stub_llm.answering.conversation import AnswerMode
 
 FaultName = Literal[
@@ -54,8 +54,8 @@ KINDS: dict[FaultName, _Kind] = {
 _REFUSALS = ("rate_limit", "server_error", "hang")
 
 
-class Fault:
-    """An active fault; ``end()`` or leaving its ``with`` block takes it away.
+class Fault(Stoppable):
+    """An active fault; ``stop()`` or leaving its ``with`` block takes it away.
 
     ``hits`` counts the requests that it has met.
     """
@@ -77,7 +77,7 @@ class Fault:
         self.path = path
         self.hits = 0
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Take the fault away; nothing happens if it is over already."""
         self._owner.remove(self)
 
@@ -91,17 +91,6 @@ class Fault:
             "path": self.path,
             "hits": self.hits,
         }
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.end()
 
     def __repr__(self) -> str:
         left = "until ended" if self.times is None else f"{self.times - self.hits} more times"

@@ -55,6 +55,7 @@ def test_spans_come_back_as_they_were_sent(receiver: Receiver, compression: Comp
     assert "größer".encode() in receiver.everything
     receiver.clear()
     assert (receiver.spans, receiver.statuses, receiver.everything) == ([], [], b"")
+    assert (receiver.requests, receiver.paths, receiver.headers) == ([], [], [])
 
 
 def test_only_a_200_accepts(receiver: Receiver) -> None:
@@ -82,6 +83,7 @@ def test_retry_after_is_a_header(receiver: Receiver) -> None:
 
 def test_another_path_is_not_found(receiver: Receiver) -> None:
     assert post(receiver, "/v1/traces/v1/traces").status_code == 404
+    assert receiver.paths == ["/v1/traces/v1/traces"]
     assert receiver.spans == []
 
 

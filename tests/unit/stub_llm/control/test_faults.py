@@ -160,8 +160,8 @@ def test_faults_are_listed_and_cleared(stub: StubLLM) -> None:
     assert stub.faults == [first, second]
     assert "seconds=0.5" in repr(first)
     assert "3 more times" in repr(first)
-    first.end()
-    first.end()
+    first.stop()
+    first.stop()
     assert stub.faults == [second]
     stub.clear_faults()
     assert stub.faults == []
