@@ -9,7 +9,7 @@ from pathlib import Path
 from _doctor import examine
 from _lab import open_lab
 from _run import CommandError, explain, stop_signals_interrupt
-from _setup import Checkout, Kind
+from _setup import Checkout, Kind, RepairError
 
 STOP_TIMEOUT_S = 10.0
 STOPPED = 130  # what a shell calls a program that Ctrl-C ended
@@ -42,7 +42,12 @@ def _run(course: Checkout, options: argparse.Namespace) -> int:
     if options.command in ("progress", "reset"):
         return run_module(course, options)
     kind: Kind = "test" if options.command in ("test", "bench") or options.test else "lab"
-    course.ensure(kind)
+    try:
+        course.ensure(kind)
+    except RepairError as error:
+        if options.command != "lab":
+            raise
+        print(f"\n{error}\nJupyterLab is opened all the same; what needs these may fail.")
     if options.command == "lab":
         return open_lab(course, options.port, browser=not options.no_browser)
     if options.command == "test":

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from _lab import lab_environment
 from _run import ADDRESS
-from _setup import DATA, DISK_NEEDED, Checkout
+from _setup import DATA, DISK_NEEDED, Checkout, listed
 
 SET_UP = "run: python scripts/course.py lab"
 LAB_PORT = 8888
@@ -70,12 +70,11 @@ def _look(course: Checkout) -> Iterator[Finding]:
 
 def check_environment(course: Checkout) -> Finding:
     """Look whether .venv is whole and what the lock asks for."""
-    if course.is_ready("lab"):
-        return Finding("environment", True, f".venv is complete ({course.python})")
-    problem = course.problem()
-    if not problem:
-        return Finding("environment", False, ".venv is not what the lock asks for", SET_UP)
-    return Finding("environment", False, f".venv is not usable: {problem}", SET_UP)
+    if problem := course.problem():
+        return Finding("environment", False, f".venv is not usable: {problem}", SET_UP)
+    if off := course.off("lab"):
+        return Finding("environment", False, f"in .venv {listed(off)}", SET_UP)
+    return Finding("environment", True, f".venv is complete ({course.python})")
 
 
 def check_disk(course: Checkout, *, installed: bool) -> Finding:

@@ -5,6 +5,7 @@ import contextlib
 import os
 import queue
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
+
+from _progress import Packages
 
 # What another Python, virtual environment or installer configuration would impose on ours.
 FOREIGN = (
@@ -40,7 +43,8 @@ FOREIGN = (
     "__PYVENV_LAUNCHER__",
 )
 ADDRESS = re.compile(r"\b(?:https?|file)://[^\s'\"`)>]+")
-BEAT_S = 30.0  # without a terminal: how often a long step says that it is alive
+BEAT_S = 30.0  # without a terminal: how often a long step says how far it is
+TERMINAL_BEAT_S = 0.2
 
 CAUSES = (
     (
@@ -155,10 +159,33 @@ def explain(output: str) -> str:
     return ""
 
 
-def run_step(label: str, command: Sequence[str | Path], env: Mapping[str, str], log: Path) -> str:
+def _tell(label: str, progress: str, seconds: float) -> None:
+    """Say how far a step is: on a terminal in its line, elsewhere in a line of its own."""
+    far = f"{progress}, " if progress else ""
+    _overwrite(f"{label}: {far}{seconds:.0f} s", f"      {progress or 'at it'}, {seconds:.0f} s\n")
+
+
+def _overwrite(on_terminal: str, elsewhere: str) -> None:
+    """Print over the terminal's current line, or, without a terminal, a line of its own."""
+    if sys.stdout.isatty():
+        end = "\n" if on_terminal.endswith("\n") else ""
+        width = shutil.get_terminal_size().columns - 1  # a line that wraps cannot be printed over
+        print("\r" + on_terminal.rstrip("\n")[:width].ljust(width), end=end, flush=True)
+    else:
+        print(elsewhere, end="", flush=True)
+
+
+def run_step(
+    label: str,
+    command: Sequence[str | Path],
+    env: Mapping[str, str],
+    log: Path,
+    packages: Packages | None = None,
+) -> str:
     """Run `command` under one line of progress and return what it printed.
 
-    The output goes to the file `log`, addresses of servers left out.
+    The output goes to the file `log`, addresses of servers left out. With `packages` the command
+    is uv's, and the progress says how many packages are done.
 
     Raises:
         CommandError: the command failed; the message says why and where the log is.
@@ -199,15 +226,13 @@ def run_step(label: str, command: Sequence[str | Path], env: Mapping[str, str], 
                     line = ""
                 if line is None:
                     break
-                if line:
+                if line and (packages is None or packages.hear(line)):
                     lines.append(line)
                     file.write(line + "\n")
                 now = time.monotonic()
-                if terminal:
-                    print(f"\r{label} {now - start:.0f} s", end="", flush=True)
-                elif now - beat > BEAT_S:
+                if now - beat > (TERMINAL_BEAT_S if terminal else BEAT_S):
                     beat = now
-                    print(f"      still at it after {now - start:.0f} s", flush=True)
+                    _tell(label, str(packages or ""), now - start)
         code = process.wait()
     except BaseException:
         process.kill()
@@ -216,7 +241,7 @@ def run_step(label: str, command: Sequence[str | Path], env: Mapping[str, str], 
         raise
     seconds = time.monotonic() - start
     if code == 0:
-        print(f"\r{label} done, {seconds:.1f} s" if terminal else f"      done, {seconds:.1f} s")
+        _overwrite(f"{label} done, {seconds:.1f} s\n", f"      done, {seconds:.1f} s\n")
         return "\n".join(lines)
     print(flush=True)
     output = "\n".join(lines)

@@ -1,8 +1,9 @@
-"""Make the course's own environment, .venv: complete, from the lock, and only when needed.
+"""Make the course's own environment, .venv, and keep it what the locks say.
 
-A record inside .venv says for what it was made (its place, Python, the digests of what was
-installed) and whether the work was finished. What is finished and unchanged is left alone; a
-changed lock is installed on top; anything else (interrupted, moved, its Python gone) is made anew.
+A record inside .venv says for what it was made (its place, Python) and whether that was finished;
+what was interrupted or moved, or has lost its Python, is made anew. Else each set-up looks at what
+is installed: what is missing, damaged or of another version is installed again, and only that.
+Packages that the locks do not name stay as they are.
 """
 
 import contextlib
@@ -14,11 +15,14 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Literal, TypedDict
 
+from _audit import SATISFIED, drop_damaged_records, files_off, versions_off
 from _locks import read_lock
+from _progress import Packages
 from _run import CommandError, clean_environment, run_step, uv_settings, venv_python
 
 Kind = Literal["lab", "test"]
@@ -29,18 +33,29 @@ LOCKS: dict[Kind, str] = {"lab": "requirements.lock", "test": "requirements-test
 NEEDS: dict[Kind, tuple[Kind, ...]] = {"lab": ("lab",), "test": ("lab", "test")}
 BOOTSTRAP = "requirements-bootstrap.lock"
 RECORD = "course-setup.json"
+COURSE = "rag-tutorials"
+NAMED = 3
+SOME = "some packages"
+ANEW = (
+    "Close JupyterLab and other programs that use .venv, remove the folder .venv, and run the same"
+    " command again."
+)
 DATA = ("data/handbook_manual.txt", "data/queries.jsonl")
 DISK_NEEDED = 3 * 10**9  # .venv takes 1.6 GB, unpacking and uv's cache on another disk the rest
 
 
 class Record(TypedDict):
-    """What .venv was made for."""
+    """What .venv was made for; `course` is the digest of the pyproject.toml it was installed by."""
 
     complete: bool
     place: str
     python: str
     machine: str
-    installed: dict[str, str]
+    course: str
+
+
+class RepairError(CommandError):
+    """What was set up once is not as it should be, and could not be repaired."""
 
 
 class Checkout:
@@ -62,6 +77,12 @@ class Checkout:
         """The installer inside the course's environment."""
         return self.python.with_name("uv.exe" if os.name == "nt" else "uv")
 
+    @property
+    def site(self) -> Path:
+        """The folder of the environment's packages."""
+        folders = [*self.venv.glob("lib/python*/site-packages"), self.venv / "Lib/site-packages"]
+        return folders[0]
+
     def environment(self) -> dict[str, str]:
         """Return the variables to run a program of the course's environment with."""
         return clean_environment(self.venv)
@@ -69,13 +90,6 @@ class Checkout:
     def locks(self, kind: Kind) -> list[Path]:
         """Return the locks that together hold all that `kind` needs."""
         return [self.root / LOCKS[name] for name in NEEDS[kind]]
-
-    def digest(self, kind: Kind) -> str:
-        """Return the digest of all that decides what an installation of `kind` holds."""
-        total = hashlib.sha256()
-        for name in (*self.locks(kind), self.root / BOOTSTRAP, self.root / "pyproject.toml"):
-            total.update(hashlib.sha256(name.read_bytes()).digest())
-        return total.hexdigest()
 
     def problem(self) -> str:
         """Say why .venv cannot be used as it is and must be made anew; "" if it can."""
@@ -86,11 +100,7 @@ class Checkout:
             return "its Python does not start"
         record = self._read_record()
         if record is None:  # made by hand or by an editor: install into it, if pip is there
-            pips = [
-                *self.venv.glob("lib/python*/site-packages/pip"),
-                self.venv / "Lib/site-packages/pip",
-            ]
-            return "" if any(pip.exists() for pip in pips) else "it has no pip"
+            return "" if (self.site / "pip").exists() else "it has no pip"
         if not record["complete"]:
             return "its installation was interrupted"
         if record["place"] != str(self.venv) or record["machine"] != _machine():
@@ -99,26 +109,72 @@ class Checkout:
             return "its Python was replaced by another version"
         return ""
 
-    def is_ready(self, kind: Kind) -> bool:
-        """Say whether .venv holds exactly what the locks ask of `kind`."""
+    def off(self, kind: Kind) -> dict[str, str]:
+        """Return the packages that are not as `kind` needs them, each with what is wrong.
+
+        Only for an environment without a `problem`.
+        """
+        locks = (self.root / BOOTSTRAP, *self.locks(kind))
+        command = [
+            *self._uv_pip("install", "--dry-run", "--offline", "--no-deps", "--no-progress"),
+            *_from_locks(*locks),
+        ]
+        starts = True
+        with tempfile.TemporaryFile() as said:
+            try:  # uv compares the versions, and knows which pins are for this machine
+                asked = subprocess.Popen(
+                    command,
+                    env=self.environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=subprocess.STDOUT,
+                )
+            except OSError:
+                starts = False
+            off = self._damaged(kind)
+            if starts:
+                asked.wait()
+                said.seek(0)
+            if SATISFIED not in said.read():
+                pins = [pin for lock in locks for pin in read_lock(lock)]
+                off = versions_off(self.site, pins) | off or {SOME: "are missing"}
+        if not starts:
+            off["uv"] = "does not start"
+        for name in ("pip", COURSE):
+            if not any(self.site.glob(f"{name.replace('-', '_')}-*.dist-info")):
+                off[name] = "is missing"
         record = self._read_record()
-        return (
-            record is not None
-            and record["installed"].get(kind) == self.digest(kind)
-            and not self.problem()
-        )
+        if record is None or record.get("course") != self._course_digest():
+            off.setdefault(COURSE, "was installed from another pyproject.toml")
+        return off
+
+    def _damaged(self, kind: Kind) -> dict[str, str]:
+        """Return the installed packages of which a file is missing or another, and which file."""
+        locks = (self.root / BOOTSTRAP, *self.locks(kind))
+        names = {pin.name for lock in locks for pin in read_lock(lock)}
+        return files_off(self.site, {*names, "pip", COURSE})
 
     def ensure(self, kind: Kind) -> None:
         """Make .venv and the data complete for `kind`, in as little work as that takes.
 
         Raises:
+            RepairError: it was complete once, and what is wrong now could not be repaired.
             CommandError: it did not work; the message says why and what to do.
 
         """
         self._check_writable()
         with self._alone():
-            if not self.is_ready(kind):
+            problem = self.problem()
+            off = {} if problem else self.off(kind)
+            if problem or off:
+                print(f"Setting up the course in {self.root}")
+                self.log.unlink(missing_ok=True)
+            if problem:
+                self._make_venv(problem)
                 self._install(kind)
+            elif off:
+                print(f"To put right: {listed(off)}.")
+                self._repair(kind)
         if not all((self.root / name).exists() for name in DATA):
             script = self.root / "scripts" / "generate_data.py"
             run_step("Writing the data", [self.python, script], self.environment(), self.log)
@@ -138,50 +194,114 @@ class Checkout:
         return listed.stdout
 
     def _install(self, kind: Kind) -> None:
-        problem = self.problem()
-        record = self._read_record()
-        print(f"Setting up the course in {self.root}")
-        self.log.unlink(missing_ok=True)
-        if problem:
-            self._make_venv(problem)
-            record = None
-        self._write_record(complete=False, installed={})
-        env = self.environment()
-        pip = [*self._pip(), "install", "--no-input", "--retries=2"]
+        """Install all into an environment that was just made."""
+        self._install_uv("[2/4] ")
+        self._install_packages("[3/4] ", kind, "minutes the first time")
+        self._install_course("[4/4] ")
+        if off := self.off(kind):
+            raise CommandError(f"After the installation, {listed(off)}. {ANEW}")
+
+    def _repair(self, kind: Kind) -> None:
+        """Install again what is off, and only that.
+
+        Raises:
+            RepairError: something is off still; the environment is not made worse.
+
+        """
+        try:
+            off = self.off(kind)
+            if "pip" in off:
+                for part in (*self.site.glob("pip-*.dist-info"), self.site / "pip"):
+                    shutil.rmtree(part, ignore_errors=True)
+                command: list[str | Path] = [self.python, "-m", "ensurepip"]
+                run_step("Putting pip back", command, self.environment(), self.log)
+            if "uv" in off:
+                self._install_uv("", "--force-reinstall")
+            off = self.off(kind)
+            if off.keys() - {COURSE}:
+                damaged = self._damaged(kind).keys() - {COURSE}
+                drop_damaged_records(self.site, damaged)
+                with contextlib.suppress(CommandError):  # what uv has kept needs no network
+                    self._install_packages("", kind, "from uv's cache", "--offline", again=damaged)
+                off = self.off(kind)
+            if off.keys() - {COURSE}:
+                damaged = self._damaged(kind).keys() - {COURSE}
+                if damaged:  # in place: then also in uv's cache, to which the files are links
+                    self._ask_uv("cache", "clean", "--quiet", *sorted(damaged))
+                self._install_packages("", kind, "from the index", again=damaged)
+            if COURSE in off:
+                self._install_course("")
+            if off := self.off(kind):
+                raise CommandError(f"After it was installed again, {listed(off)}. {ANEW}")
+        except CommandError as error:
+            if self._read_record() is None:  # it was never set up
+                raise
+            raise RepairError(
+                f"The course's environment is not as it should be: {listed(self.off(kind))}."
+                f" It could not be put right.\n{error}"
+            ) from error
+
+    def _install_uv(self, number: str, *options: str) -> None:
+        install = [*self._pip(), "install", "--no-input", "--retries=2", *options]
         run_step(
-            "[2/4] Fetching the installer (uv)",
-            [*pip, "--require-hashes", "--only-binary=:all:", "-r", self.root / BOOTSTRAP],
-            env,
+            f"{number}Fetching the installer (uv)",
+            [*install, *_from_locks(self.root / BOOTSTRAP)],
+            self.environment(),
             self.log,
         )
-        env |= uv_settings(self.pip_config())
-        install: list[str | Path] = [
-            self.uv,
-            "pip",
-            "install",
-            "--python",
-            self.python,
-            "--no-progress",
-        ]
+
+    def _install_packages(
+        self, number: str, kind: Kind, remark: str, *options: str, again: Set[str] = frozenset()
+    ) -> None:
         locks = self.locks(kind)
-        count = sum(1 for lock in locks for _ in read_lock(lock))
-        named: list[str | Path] = [part for lock in locks for part in ("-r", lock)]
         run_step(
-            f"[3/4] Installing about {count} packages (minutes the first time)",
-            [*install, "--require-hashes", "--only-binary=:all:", "--compile-bytecode", *named],
-            env,
+            f"{number}Installing packages ({remark})",
+            [
+                *self._uv_pip("install", "--verbose", "--compile-bytecode", *options),
+                *(f"--reinstall-package={name}" for name in sorted(again)),
+                *_from_locks(*locks),
+            ],
+            self._index_environment(),
+            self.log,
+            Packages(self._cache()),
+        )
+
+    def _install_course(self, number: str) -> None:
+        """Install the course itself, the last step, and write down that all is done."""
+        run_step(
+            f"{number}Installing the course itself",
+            [*self._uv_pip("install", "--no-progress", "--no-deps"), "--editable", self.root],
+            self._index_environment(),
             self.log,
         )
-        run_step(
-            "[4/4] Installing the course itself",
-            [*install, "--no-deps", "--editable", self.root],
-            env,
-            self.log,
-        )
-        earlier = record["installed"] if record else {}
-        self._write_record(
-            complete=True, installed=earlier | {name: self.digest(name) for name in NEEDS[kind]}
-        )
+        self._write_record(complete=True)
+
+    def _cache(self) -> Path | None:
+        """Return the folder in which uv keeps what it has fetched."""
+        asked = self._ask_uv("cache", "dir")
+        return Path(asked) if asked else None
+
+    def _ask_uv(self, *arguments: str) -> str:
+        return subprocess.run(
+            [self.uv, *arguments],
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        ).stdout.strip()
+
+    def _index_environment(self) -> dict[str, str]:
+        return self.environment() | uv_settings(self.pip_config())
+
+    def _uv_pip(self, command: str, *options: str) -> list[str | Path]:
+        return [self.uv, "pip", command, "--python", self.python, *options]
+
+    def _course_digest(self) -> str:
+        return hashlib.sha256((self.root / "pyproject.toml").read_bytes()).hexdigest()
 
     def _make_venv(self, problem: str) -> None:
         for module in ("venv", "ensurepip"):
@@ -199,7 +319,7 @@ class Checkout:
                 else:
                     shutil.rmtree(self.venv)
             except OSError as error:
-                self._write_record(complete=False, installed={})  # half of it is gone
+                self._write_record(complete=False)  # half of it is gone
                 raise CommandError(
                     f"The old .venv could not be removed ({error.strerror}). Close JupyterLab and"
                     " other programs that use it, and run the same command again."
@@ -210,7 +330,7 @@ class Checkout:
                 f"The disk has {free / 1e9:.1f} GB free; the course needs"
                 f" {DISK_NEEDED / 1e9:.0f} GB. Free some and run the same command again."
             )
-        self._write_record(complete=False, installed={})
+        self._write_record(complete=False)
         base = getattr(sys, "_base_executable", None) or sys.executable
         run_step(
             f"[1/4] Making the environment with Python {platform.python_version()}",
@@ -248,16 +368,16 @@ class Checkout:
         except FileNotFoundError:
             return None
         except (OSError, ValueError):
-            record = {"complete": False, "place": "", "python": "", "machine": "", "installed": {}}
+            record = {"complete": False, "place": "", "python": "", "machine": "", "course": ""}
         return record
 
-    def _write_record(self, *, complete: bool, installed: dict[str, str]) -> None:
+    def _write_record(self, *, complete: bool) -> None:
         record: Record = {
             "complete": complete,
             "place": str(self.venv),
             "python": self._version() if complete else "",
             "machine": _machine(),
-            "installed": installed,
+            "course": self._course_digest() if complete else "",
         }
         self.venv.mkdir(exist_ok=True)
         unfinished = self.venv / (RECORD + ".new")
@@ -292,6 +412,19 @@ class Checkout:
                     " Wait until it is done, then run the same command again."
                 ) from error
             yield
+
+
+def _from_locks(*locks: Path) -> list[str | Path]:
+    """Return the installers' options that take what these locks name and nothing else."""
+    named: list[str | Path] = [part for lock in locks for part in ("-r", lock)]
+    return ["--require-hashes", "--only-binary=:all:", *named]
+
+
+def listed(off: Mapping[str, str]) -> str:
+    """Say what is wrong with the first few packages."""
+    said = [f"{name} {what}".strip() for name, what in sorted(off.items())]
+    more = f" and {len(said) - NAMED} more" if len(said) > NAMED else ""
+    return ", ".join(said[:NAMED]) + more
 
 
 def _machine() -> str:
