@@ -46,10 +46,10 @@ COMMAND = """
 import sys
 from pathlib import Path
 import _cli
-from _setup import Course
-Course.python = Path(sys.executable)
-Course.ensure = lambda self, kind: None
-Course.__init__.__defaults__ = (Path(sys.argv[1]),)
+from _setup import Checkout
+Checkout.python = Path(sys.executable)
+Checkout.ensure = lambda self, kind: None
+Checkout.__init__.__defaults__ = (Path(sys.argv[1]),)
 sys.exit(_cli.main(["lab", "--no-browser", "--port", "0"]))
 """
 

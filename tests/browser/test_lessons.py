@@ -52,6 +52,7 @@ def test_a_lesson_runs_whole_and_phoenix_shows_its_traces(
     the_first_link_opens_what_the_notebook_drew(notebook, browser_window)
     if more := MORE.get(lesson.name):
         more(notebook, browser_window, picture)
+    words_lead_to_their_place_in_the_glossary(notebook)
     port = notebook.port
     notebook.save()
     notebook.close()
@@ -115,6 +116,30 @@ def the_first_link_opens_what_the_notebook_drew(notebook: Notebook, window: Brow
     shown = [name.removesuffix(" ERROR") for name in tree_in_phoenix(phoenix)]
     assert sorted(shown) == sorted(drawn)
     phoenix.close()
+
+
+def words_lead_to_their_place_in_the_glossary(notebook: Notebook) -> None:
+    page = notebook.page
+    back = page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text=notebook.file.name)
+    links = page.locator('.jp-MarkdownCell a[href*="/glossary.md"]')
+    written = notebook.file.read_text(encoding="utf-8").count("](glossary.md#")
+    expect(links).to_have_count(written)
+    for link in links.all():
+        word = (link.get_attribute("href") or "").partition("#")[2]
+        link.click()
+        page.wait_for_function(
+            """word => {
+                const glossary = document.querySelector('.jp-MarkdownViewer')
+                const place = glossary?.querySelector(`[data-jupyter-id="${word}"]`)
+                if (!place || !glossary.checkVisibility()) return false
+                const pane = place.closest('.jp-RenderedMarkdown')
+                const above = place.getBoundingClientRect().top - pane.getBoundingClientRect().top
+                const atEnd = pane.scrollTop + pane.clientHeight >= pane.scrollHeight - 2
+                return above >= -2 && above < (atEnd ? pane.clientHeight : 40)
+            }""",
+            arg=word,
+        )
+        back.click()
 
 
 def follow(link: Locator, window: BrowserContext) -> Page:

@@ -64,7 +64,7 @@ def test_the_index_has_every_page_with_its_minutes() -> None:
         (f"{each.number} {each.title}", each.name, str(sum(m for m, _ in plan_of(page_of(each)))))
         for each in LESSONS
     ]
-    assert "(faults.md)" in index
+    assert "(../faults.md)" in index
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)

@@ -113,6 +113,15 @@ def test_pictures_have_words_and_exist(lesson: Lesson) -> None:
         assert (FOLDER / target).is_file()
 
 
+def slug(heading: str) -> str:
+    """Return the id that code hosts, editors and static sites give a heading."""
+    return re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+
+
+def anchors(page: Path) -> list[str]:
+    return re.findall(r'(?m)^<a id="(.+)"></a>$', page.read_text(encoding="utf-8"))
+
+
 @by_lesson
 def test_links_within_the_course_lead_somewhere(lesson: Lesson) -> None:
     for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)]+)\)", prose(lesson)):
@@ -120,10 +129,19 @@ def test_links_within_the_course_lead_somewhere(lesson: Lesson) -> None:
             continue
         name, _, anchor = target.partition("#")
         file = FOLDER / name if name else FOLDER / f"{lesson.name}.ipynb"
-        assert file.is_file(), f"{target} does not exist"
-        if anchor and file.suffix == ".md":
-            headings = re.findall(r"(?m)^#+ (.*)$", file.read_text(encoding="utf-8"))
-            assert anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
+        assert file.exists(), f"{target} does not exist"
+        assert file.parent.name != "instructor", "a student's page stands beside the lessons"
+        if anchor:
+            assert anchor in anchors(file), f"{target} leads to the top of the page"
+
+
+def test_a_word_of_the_glossary_has_one_address_everywhere() -> None:
+    """JupyterLab follows the anchor (its own ids keep capitals), everything else the heading."""
+    text = (FOLDER / "glossary.md").read_text(encoding="utf-8")
+    headings = re.findall(r"(?m)^### (.*)$", text)
+    assert re.findall(r'<a id="(.+)"></a>\n\n### (.+)\n', text) == [
+        (slug(heading), heading) for heading in headings
+    ]
 
 
 @by_lesson

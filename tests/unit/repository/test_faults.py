@@ -1,4 +1,4 @@
-"""notebooks/instructor/faults.md: each line is run, and what the page says of it is seen."""
+"""notebooks/faults.md: each line is run, and what the page says of it is seen."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from rag_tutorials.stub_llm import StubLLM
 from rag_tutorials.tracing import build_traced_rag_pipeline
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "notebooks" / "instructor" / "faults.md").read_text("utf-8")
+PAGE = (ROOT / "notebooks" / "faults.md").read_text("utf-8")
 QUESTION = "What is the maximum number of days an employee can work internationally?"  # of 00
 SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^## ", PAGE, flags=re.M)[1:]}
 FAULTS = {title: text for title, text in SECTIONS.items() if "stub.fault(" in text}
