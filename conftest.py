@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore = ["notebooks/way_home"]  # run in environments of their own, by tests/notebooks
 _SETTINGS = ("OPENAI_", "COURSE_", "PHOENIX_", "OTEL_", "OPENINFERENCE_")
 
 
