@@ -19,7 +19,7 @@ from rag_tutorials.course.embedded import running
 from rag_tutorials.course.embedded.addresses import Frame, Link
 from rag_tutorials.course.judging import catalog
 from rag_tutorials.course.judging.verdict import NOT_STARTED, NOT_YET, PASSED, UNABLE, Verdict
-from rag_tutorials.course.student.progress import Table
+from rag_tutorials.course.student.table import Row, Table
 from rag_tutorials.course.traces.spans import Event, SpanRecord
 from rag_tutorials.course.traces.view import TraceView
 
@@ -91,7 +91,11 @@ def widgets() -> list[Any]:
         Verdict(exercise, NOT_YET, "Span `a` is missing.", hint="Look at `b`.", **trees),
         Verdict(exercise, NOT_STARTED, "Write your part."),
         Verdict(exercise, UNABLE, "Phoenix does not answer."),
-        Table([("01 Manual spans", catalog.of_lesson("01"))], {exercise.id: "2026-01-01"}),
+        Table(
+            [Row("01 Manual spans", "Record", "35 to 45", catalog.of_lesson("01"), ())],
+            {exercise.id: "2026-01-01"},
+            {},
+        ),
         LINK,
         Frame("about:blank", "Open this trace in Phoenix", 300),
     ]

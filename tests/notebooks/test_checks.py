@@ -14,6 +14,7 @@ EXERCISES = """
 import os
 from rag_tutorials.course.judging import catalog
 from rag_tutorials.course.judging.checks import Exercise, span
+from rag_tutorials.course.judging.prediction import Prediction
 
 QUESTION = "How many days?"
 HINTS = ("first hint", "second hint", "third hint")
@@ -62,7 +63,12 @@ EXERCISES = (
         hints=HINTS,
     ),
 )
+PREDICTIONS = (
+    Prediction(id="98.a", title="How many spans?", truth=len, answer=3, because="Two steps."),
+    Prediction(id="98.b", title="How many days?", truth=len, answer=2, because="It says so."),
+)
 catalog.of_lesson = lambda number: EXERCISES if number == "98" else ()
+catalog.predictions_of = lambda number: PREDICTIONS if number == "98" else ()
 tracer = tracer_provider.get_tracer("test")
 """
 ANSWER = """
@@ -123,8 +129,8 @@ def classroom(start_kernel: Any, tmp_path_factory: pytest.TempPathFactory) -> Cl
 @pytest.fixture
 def proving(classroom: Classroom) -> Iterator[Classroom]:
     classroom.run(
-        "from rag_tutorials.course.judging import solutions\n"
-        "solutions._red.clear(); solutions._green.clear()\n"
+        "from rag_tutorials.course.judging import proof\n"
+        "proof._red.clear(); proof._green.clear()\n"
         "os.environ['COURSE_PROVE_EXERCISES'] = '1'"
     )
     yield classroom
@@ -137,7 +143,7 @@ def test_passed_is_one_line_with_a_link_and_is_remembered(classroom: Classroom) 
     assert headline == "98.1 Write it: passed."
     assert "/redirects/traces/" in link
     assert "98.1" in classroom.kernel.ask(
-        "list(__import__('rag_tutorials.course.student.progress').course.progress.passed())"
+        "list(__import__('rag_tutorials.course.student.kept').course.student.kept.passed())"
     )
 
 
@@ -328,6 +334,56 @@ def test_a_trace_is_shown_from_phoenix_with_its_cost(classroom: Classroom) -> No
     assert "generation" in classroom.kernel.ask(f"repr({both})")
 
 
+def test_a_prediction_is_kept_and_held_against_the_trace(classroom: Classroom) -> None:
+    classroom.run(ANSWER)
+    reveal = """
+        with tracer.start_as_current_span("outer") as outer:
+            answer("x")
+        course.reveal("98.a", outer, expect=4)
+        """
+    first = classroom.run('course.predict("98.a", 4)').value
+    assert first == "98.a How many spans? You predict: 4. Run the next cell."
+    shown = classroom.run(reveal).value.splitlines()
+    assert shown[:4] == [
+        "98.a How many spans?",
+        "You predicted: 4. The trace says: 4.",
+        "✓ As you predicted.",
+        "Two steps.",
+    ]
+    assert "CHAIN · rag-request" in "\n".join(shown[4:])
+    classroom.run('course.predict("98.a", 3)')
+    assert "✗ Not as you predicted." in classroom.run(reveal).value
+    kept = classroom.kernel.ask(
+        "{k: (v['guess'], v['right']) for k, v in __import__("
+        "'rag_tutorials.course.student.kept').course.student.kept.predictions()['98.a'].items()}"
+    )
+    assert kept == {"first": (4, True), "last": (3, False)}
+    refused = classroom.run('course.predict("98.a", "three")').value
+    assert "'three' is text; a number is needed here" in refused
+    unsaid = classroom.run('course.predict("98.a", ...)').value
+    assert "No prediction yet" in unsaid
+    assert classroom.run(reveal).value.splitlines()[1:3] == ["The trace says: 4.", "Two steps."]
+
+
+def test_a_plain_value_is_revealed_without_a_drawing(classroom: Classroom) -> None:
+    classroom.run('course.predict("98.b", 2)')
+    shown = classroom.run('course.reveal("98.b", ["20", "30"])').value
+    assert shown.splitlines() == [
+        "98.b How many days?",
+        "You predicted: 2. It is: 2.",
+        "✓ As you predicted.",
+        "It says so.",
+    ]
+
+
+def test_ci_proves_predictions(proving: Classroom) -> None:
+    proving.run("proof._asked.clear(); proof._revealed.clear()")
+    assert "98.b is revealed before it was asked" in proving.run('course.reveal("98.b", [])').error
+    proving.run('course.predict("98.b", ...)')
+    wrong = proving.run('course.reveal("98.b", ["20"])').error
+    assert "The answer of prediction 98.b is 2; true is 1." in wrong
+
+
 def test_a_solution_is_not_run_for_a_student(classroom: Classroom) -> None:
     output = classroom.run("%%solution 98.1\nraise ValueError('this runs')")
     assert not output.error
@@ -346,7 +402,7 @@ def test_ci_proves_an_exercise_both_ways(proving: Classroom) -> None:
     assert not before.error  # the notebook's own lesson has no exercises
     assert "not yet" in proving.check("98.1", "answer", BROKEN)
     assert not proving.run(solve("98.1", ANSWER, "answer")).error
-    left = proving.run("solutions.require_proof('98')").error
+    left = proving.run("proof.require('98')").error
     assert "Not proven in this notebook: 98.2, 98.3, 98.4, 98.5" in left
 
 
@@ -377,7 +433,7 @@ def test_ci_turns_red(
 
 
 def test_ci_never_counts_as_the_students_progress(proving: Classroom) -> None:
-    from_file = "__import__('rag_tutorials.course.student.progress').course.progress"
+    from_file = "__import__('rag_tutorials.course.student.kept').course.student.kept"
     proving.run(f"{from_file}.reset()")
     assert "not yet" in proving.check("98.1", "answer", BROKEN)
     assert not proving.run(solve("98.1", ANSWER, "answer")).error

@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 
 from rag_tutorials.course.base.manifest import load_lessons
 from rag_tutorials.course.judging import catalog
-from rag_tutorials.course.student import progress
+from rag_tutorials.course.student import kept
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 LESSONS = [lesson.name for lesson in load_lessons() if catalog.of_lesson(lesson.number)]
@@ -33,4 +33,4 @@ def test_run_all(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for verdict in said["check"]:
         assert ": not yet." in verdict or ": not started." in verdict
     assert all("was not run" in text for text in said["solution"])
-    assert progress.passed() == {}
+    assert kept.passed() == {}

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.base.manifest import load_lessons
@@ -16,13 +16,13 @@ from rag_tutorials.course.embedded.importing import version_remark
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.embedded.storage import Storage, traces_dir
 from rag_tutorials.course.equipment.llm import LLMChoice, choose_llm, shared_stub
-from rag_tutorials.course.judging import catalog, checks, solutions
+from rag_tutorials.course.judging import catalog, checks, proof, solutions
+from rag_tutorials.course.judging.prediction import Predicted, Revealed
+from rag_tutorials.course.student import kept, predicting
+from rag_tutorials.course.student.table import Table, table
 from rag_tutorials.course.traces.reading import Traces
 from rag_tutorials.course.traces.view import Showable, TraceView, show
 from rag_tutorials.stub_llm import StubLLM
-
-if TYPE_CHECKING:  # it is a command too, and a command is not imported by its package
-    from rag_tutorials.course.student.progress import Table
 
 FIRST_PORT = 6006
 _current: list[Course] = []
@@ -80,26 +80,42 @@ class Course(Traces):
             AssertionError: where solutions are proven (CI), the proof fails.
         """
         verdict = checks.judge(self, catalog.find(exercise_id), given)
-        if solutions.proving():
-            solutions.note(verdict)
+        if proof.proving():
+            proof.note(verdict)
         elif verdict.passed:
-            from rag_tutorials.course.student import progress
-
-            progress.remember(exercise_id)
+            kept.remember(exercise_id)
         return verdict
 
+    def predict(self, prediction_id: str, guess: Any = ...) -> Predicted:
+        """Keep what you think will be in a trace, before the cell that shows it.
+
+        Raises:
+            CourseError: there is no such prediction.
+        """
+        return predicting.predict(catalog.find_prediction(prediction_id), guess)
+
+    def reveal(self, prediction_id: str, what: Any, expect: int = 1) -> Revealed:
+        """Draw a trace as :meth:`show` does, and say above it what you predicted and what is true.
+
+        Of anything but spans and trace ids, the plain value is held against the prediction, and
+        nothing is drawn.
+
+        Raises:
+            CourseError: there is no such prediction, or the trace is not in Phoenix.
+            AssertionError: where solutions are proven (CI), the answer is not what the trace says.
+        """
+        return predicting.reveal(self, catalog.find_prediction(prediction_id), what, expect)
+
     def progress(self, all: bool = False) -> Table:
-        """Return what is passed of this lesson's exercises, or of the whole course.
+        """Return how this lesson's exercises and predictions stand, or the whole course's.
 
         Raises:
             AssertionError: where solutions are proven (CI), one of this lesson's was not.
         """
-        from rag_tutorials.course.student import progress
-
         lesson = self.project[:2]
-        if solutions.proving():
-            solutions.require_proof(lesson)
-        return progress.table(None if all else lesson)
+        if proof.proving():
+            proof.require(lesson)
+        return table(None if all else lesson)
 
 
 def prepare(name: str) -> Course:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[3]
 def row(lesson: Lesson) -> str:
     low, high = lesson.minutes
     return (
-        f"| [{lesson.number} {lesson.title}](notebooks/{lesson.name}.ipynb) "
+        f"| {lesson.part} | [{lesson.number} {lesson.title}](notebooks/{lesson.name}.ipynb) "
         f"| {low} to {high} | {lesson.why} |"
     )
 
@@ -20,7 +20,7 @@ def test_the_table_of_lessons_is_the_manifests() -> None:
     _, _, rest = text.partition("<!-- lessons: from notebooks/course.toml -->\n")
     table, found, _ = rest.partition("\n<!-- /lessons -->")
     assert found
-    lines = ["| lesson | minutes | why |", "|---|---|---|"]
+    lines = ["| part | lesson | minutes | why |", "|---|---|---|---|"]
     lines += [row(lesson) for lesson in load_lessons(ROOT / "notebooks" / "course.toml")]
     assert table == "\n".join(lines)
 

@@ -14,7 +14,7 @@ from _setup import Checkout
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.base.manifest import find_lesson, load_lessons
 from rag_tutorials.course.embedded.storage import Storage
-from rag_tutorials.course.student import progress, reset
+from rag_tutorials.course.student import kept, reset
 
 ROOT = Path(__file__).resolve().parents[3]
 FIRST, SECOND = (lesson.name for lesson in load_lessons()[:2])
@@ -32,7 +32,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "phoenix" / "notes.txt").write_text("not a folder of traces")
     (tmp_path / "lab").mkdir()
     for one in ("00.1", "01.1", "01.2"):
-        progress.remember(one)
+        kept.remember(one)
     return tmp_path
 
 
@@ -46,7 +46,7 @@ def test_one_lesson_is_cleared_with_the_traces_of_all_its_kernels(
     assert reset.main(["00", "--yes"]) == 0
     assert traces(state) == {SECOND, "doctor"}
     assert not list((state / "phoenix" / FIRST).glob("exports"))
-    assert list(progress.passed()) == ["01.1", "01.2"]
+    assert list(kept.passed()) == ["01.1", "01.2"]
     told = capsys.readouterr().out
     assert told == "Cleared: 2.0 MB of traces and 1 passed exercises of lesson 00.\n"
 
@@ -54,7 +54,7 @@ def test_one_lesson_is_cleared_with_the_traces_of_all_its_kernels(
 def test_all_is_cleared_but_what_is_neither_traces_nor_progress(state: Path) -> None:
     assert reset.main(["--yes"]) == 0
     assert traces(state) == set()
-    assert progress.passed() == {}
+    assert kept.passed() == {}
     assert (state / "phoenix" / "notes.txt").exists()
     assert (state / "lab").is_dir()
     assert reset.main(["--yes"]) == 0  # nothing to clear is no failure
@@ -76,7 +76,7 @@ def test_it_asks_and_says_what_would_go(
     monkeypatch.setattr("builtins.input", reply)
     assert reset.main([SECOND]) == (0 if cleared else 1)
     assert (SECOND not in traces(state)) == cleared
-    assert ("01.1" not in progress.passed()) == cleared
+    assert ("01.1" not in kept.passed()) == cleared
 
 
 @pytest.mark.parametrize("lesson", [[], [FIRST]])
@@ -90,7 +90,7 @@ def test_it_refuses_while_a_kernel_holds_the_traces(
     assert f"{FIRST} is open in a kernel" in told
     assert "Shut Down All Kernels" in told
     assert traces(state) == before
-    assert len(progress.passed()) == 3
+    assert len(kept.passed()) == 3
     assert reset.main([SECOND, "--yes"]) == 0  # another lesson is not in the way
     assert kernel.path == state / "phoenix" / FIRST
 

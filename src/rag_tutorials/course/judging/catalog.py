@@ -1,16 +1,30 @@
-"""Find the exercises, one module a lesson: ``lesson_01.py`` holds ``EXERCISES`` of lesson 01."""
+"""Find the content, one module a lesson: ``lesson_01.py`` holds ``EXERCISES`` of lesson 01.
+
+Beside them a module may hold ``PREDICTIONS``.
+"""
 
 from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Sequence
 from importlib import resources
+from typing import Any, Protocol, TypeVar
 
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.judging.exercise import Exercise
+from rag_tutorials.course.judging.prediction import Prediction
 
 _PACKAGE = "rag_tutorials.course.exercises"  # found by name: nothing here imports upwards
 _LESSON = re.compile(r"lesson_(\d\d)\.py")
+
+
+class _Numbered(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+Known = TypeVar("Known", bound=_Numbered)
 
 
 def lessons() -> tuple[str, ...]:
@@ -22,10 +36,12 @@ def lessons() -> tuple[str, ...]:
 
 def of_lesson(number: str) -> tuple[Exercise, ...]:
     """Return a lesson's exercises, in order; none for a lesson without."""
-    if number not in lessons():
-        return ()
-    module = importlib.import_module(f"{_PACKAGE}.lesson_{number}")
-    return tuple(module.EXERCISES)
+    return tuple(_content(number, "EXERCISES"))
+
+
+def predictions_of(number: str) -> tuple[Prediction, ...]:
+    """Return a lesson's predictions, in order; none for a lesson without."""
+    return tuple(_content(number, "PREDICTIONS"))
 
 
 def find(exercise_id: str) -> Exercise:
@@ -34,11 +50,30 @@ def find(exercise_id: str) -> Exercise:
     Raises:
         CourseError: there is none; the sentence lists those of the lesson.
     """
-    known = of_lesson(str(exercise_id)[:2])
-    for exercise in known:
-        if exercise.id == exercise_id:
-            return exercise
-    ids = ", ".join(exercise.id for exercise in known) or "no exercises"
-    raise CourseError(
-        f"There is no exercise {exercise_id!r}; lesson {str(exercise_id)[:2]} has {ids}."
+    return _find("exercise", exercise_id, of_lesson(str(exercise_id)[:2]))
+
+
+def find_prediction(prediction_id: str) -> Prediction:
+    """Return the prediction with this id, ``"01.a"``.
+
+    Raises:
+        CourseError: there is none; the sentence lists those of the lesson.
+    """
+    return _find("prediction", prediction_id, predictions_of(str(prediction_id)[:2]))
+
+
+def _content(number: str, name: str) -> Sequence[Any]:
+    if number not in lessons():
+        return ()
+    content: Sequence[Any] = getattr(
+        importlib.import_module(f"{_PACKAGE}.lesson_{number}"), name, ()
     )
+    return content
+
+
+def _find(what: str, wanted: str, known: Sequence[Known]) -> Known:
+    for one in known:
+        if one.id == wanted:
+            return one
+    ids = ", ".join(one.id for one in known) or f"no {what}s"
+    raise CourseError(f"There is no {what} {wanted!r}; lesson {str(wanted)[:2]} has {ids}.")

@@ -16,6 +16,7 @@ from opentelemetry.trace import SpanContext, format_span_id
 
 from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.course.embedded.asking import answers
+from rag_tutorials.course.judging.answers import agrees
 from rag_tutorials.course.judging.exercise import Exercise, Fact
 from rag_tutorials.course.judging.expected import (
     Comparison,
@@ -32,8 +33,6 @@ from rag_tutorials.course.traces.reading import Traces
 from rag_tutorials.course.traces.spans import SpanRecord
 
 __all__ = ["Exercise", "ExpectedSpan", "Found", "MistakeError", "Rule", "Verdict", "judge", "span"]
-
-READING_ERROR = 0.01  # a fraction read off a screen is rounded, or cut, to two digits
 
 _failures: Counter[str] = Counter()
 
@@ -220,7 +219,7 @@ class _Judgement:
             if isinstance(facts, Mapping):
                 wrong = [self._fact(answer, key, fact) for key, fact in facts.items()]
                 yield from filter(None, wrong)
-            elif facts is not None and not _equal(answer, truth := facts(self.found)):
+            elif facts is not None and not agrees(answer, truth := facts(self.found)):
                 yield " ".join(_wrong_parts(answer, truth))
         except Exception as missing:
             yield _lacks(missing)
@@ -229,7 +228,7 @@ class _Judgement:
         if key not in answer:
             return f"Your answer has no {key!r}."
         truth = fact(self.found)
-        if _equal(answer[key], truth):
+        if agrees(answer[key], truth):
             return None
         if self._asks():
             return f"{answer[key]!r} for {key!r} is not what the trace says."
@@ -243,11 +242,11 @@ def _wrong_parts(answer: Any, truth: Any) -> list[str]:
         for key, value in truth.items():
             if key not in answer:
                 wrong.append(f"Your answer has no {key!r}.")
-            elif answer[key] != value:
+            elif not agrees(answer[key], value):
                 wrong.append(f"{answer[key]!r} for {key!r} is not what the trace says.")
     elif isinstance(answer, tuple) and isinstance(truth, tuple) and len(answer) == len(truth):
         for place, one, value in zip(("first", "second", "third"), answer, truth, strict=False):
-            if not _equal(one, value):
+            if not agrees(one, value):
                 wrong.append(f"{one!r}, the {place} of your answers, is not what the trace says.")
     return wrong or [f"{answer!r} is not what the trace says."]
 
@@ -380,18 +379,3 @@ def _links_of(given: Any) -> dict[str, Sequence[str]]:
         for one in _flat(given)
         if hasattr(one, "links")
     }
-
-
-def _equal(answer: Any, truth: Any) -> bool:
-    if isinstance(truth, (set, frozenset)):
-        try:
-            return set(answer) == truth
-        except TypeError:
-            return False
-    if isinstance(truth, (list, tuple)) and isinstance(answer, (list, tuple)):
-        return len(answer) == len(truth) and all(map(_equal, answer, truth))
-    if isinstance(truth, str) and isinstance(answer, str):
-        return answer.strip() == truth
-    if isinstance(truth, float) and isinstance(answer, (int, float)):
-        return abs(answer - truth) < READING_ERROR
-    return bool(answer == truth)

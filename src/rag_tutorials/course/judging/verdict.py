@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rag_tutorials.course.embedded.addresses import Link
 from rag_tutorials.course.judging.exercise import Exercise
+from rag_tutorials.course.judging.markup import box, pre, prose
 
 PASSED, NOT_YET, NOT_STARTED, UNABLE = "passed", "not yet", "not started", "unable"
 
@@ -53,40 +54,20 @@ class Verdict:
         parts = [f"<b>{html.escape(self.headline)}</b>"]
         if self.passed:
             link = f"<div>{self.link._repr_html_()}</div>" if self.link else ""
-            return _box(colour, parts[0] + link)
+            return box(colour, parts[0] + link)
         if self.sentence:
-            parts.append(f'<div style="margin:4px 0">{_prose(self.sentence)}</div>')
+            parts.append(f'<div style="margin:4px 0">{prose(self.sentence)}</div>')
         if self.expected or self.found:
             trees = "".join(
                 '<div style="flex:0 1 auto;min-width:0;max-width:100%">'
-                f'<div style="opacity:0.75;font-size:90%">{words}</div>{_pre(tree)}</div>'
+                f'<div style="opacity:0.75;font-size:90%">{words}</div>{pre(tree)}</div>'
                 for words, tree in (("Expected", self.expected), ("Found", self.found))
                 if tree
             )
             columns = "display:flex;flex-wrap:wrap;gap:8px 24px;margin:4px 0"
             parts.append(f'<div style="{columns}">{trees}</div>')
         if self.hint:
-            parts.append(f'<div style="margin:4px 0"><b>Hint</b> {_prose(self.hint)}</div>')
+            parts.append(f'<div style="margin:4px 0"><b>Hint</b> {prose(self.hint)}</div>')
         if self.link:
             parts.append(f"<div>{self.link._repr_html_()}</div>")
-        return _box(colour, "".join(parts))
-
-
-def _prose(text: str) -> str:
-    """Escape text and set what stands between backticks as code."""
-    parts = html.escape(text).split("`")
-    if len(parts) % 2 == 0:
-        return "`".join(parts)
-    return "".join(
-        f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts)
-    )
-
-
-def _pre(text: str) -> str:
-    style = "margin:0;padding:2px 8px;white-space:pre;overflow-x:auto;background:#80808014"
-    # The keyboard scrolls what it can focus.
-    return f'<pre tabindex="0" style="{style}">{html.escape(text)}</pre>'
-
-
-def _box(colour: str, inside: str) -> str:
-    return f'<div style="border-left:4px solid {colour};padding:2px 0 2px 12px">{inside}</div>'
+        return box(colour, "".join(parts))

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.course.base.manifest import Lesson, find_lesson
 from rag_tutorials.course.embedded.storage import LOCK, traces_dir
-from rag_tutorials.course.student import progress
+from rag_tutorials.course.student import kept
 from rag_tutorials.course.student.confirm import confirmed
 
 
@@ -90,14 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         what = f"lesson {number}" if lesson else "all lessons"
         with held(lesson) as folders:
             megabytes = sum(map(size_of, folders)) / 1e6
-            passed = sum(one.startswith(number) for one in progress.passed())
+            passed = sum(one.startswith(number) for one in kept.passed())
             found = f"{megabytes:.1f} MB of traces and {passed} passed exercises of {what}"
             question = f"Clear {found}? Your notebooks stay as they are."
             if not (options.yes or confirmed(question)):
                 return 1
             for folder in folders:
                 clear(folder)
-            progress.reset(number or None)
+            kept.reset(number or None)
     except CourseError as error:
         print(error, file=sys.stderr)
         return 1

@@ -9,10 +9,11 @@ light and dark themes; text keeps the theme's colour.
 from __future__ import annotations
 
 import html
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from openinference.semconv.trace import SpanAttributes
 from opentelemetry.sdk.trace import ReadableSpan
@@ -83,6 +84,21 @@ def show(course: Traces, what: Showable, expect: int = 1) -> TraceView:
     if isinstance(what, (Span, SpanContext, ReadableSpan, SpanRecord, str)):
         return TraceView(_whole_trace(course, what, expect), course.link)
     return TraceView([record_of(one) for one in what], course.link)
+
+
+def showable(what: object) -> TypeGuard[Showable]:
+    """Say whether :func:`show` draws this: a span, a trace id, or a list of spans."""
+    if isinstance(what, str):
+        return re.fullmatch("[0-9a-f]{32}", what) is not None
+    if isinstance(what, (list, tuple)):
+        return bool(what) and all(_is_span(one) for one in what)
+    return isinstance(what, (Span, SpanContext, ReadableSpan, SpanRecord))
+
+
+def _is_span(one: object) -> bool:
+    if isinstance(one, Mapping):
+        return "context" in one and "start_time" in one
+    return isinstance(one, (ReadableSpan, SpanRecord))
 
 
 def _whole_trace(course: Traces, what: OneSpan, expect: int) -> Sequence[SpanRecord]:

@@ -15,6 +15,7 @@ from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.base.manifest import load_lessons
 from rag_tutorials.course.judging import catalog, checks
 from rag_tutorials.course.judging.expected import Rule
+from rag_tutorials.course.judging.prediction import Prediction
 
 ROOT = Path(__file__).parents[4]
 
@@ -100,9 +101,12 @@ def test_baggage_that_is_left_attached_is_seen() -> None:
 
 def test_the_examples_in_contributing_run() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    module, tree = re.findall(r"```python\n(.*?)```", text, re.S)
+    predictions, module, tree = re.findall(r"```python\n(.*?)```", text, re.S)
     names: dict[str, object] = {}
+    exec(predictions, names)
     exec(module, names)
+    assert isinstance(names["PREDICTIONS"], tuple)
+    assert all(isinstance(one, Prediction) for one in names["PREDICTIONS"])
     made = names["EXERCISES"]
     assert isinstance(made, tuple)
     assert all(isinstance(one, checks.Exercise) for one in made)

@@ -1,0 +1,119 @@
+"""What is passed and predicted of a lesson, or of the whole course, as a table."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from rag_tutorials.course.base.manifest import load_lessons
+from rag_tutorials.course.judging import catalog
+from rag_tutorials.course.judging.exercise import Exercise
+from rag_tutorials.course.judging.prediction import Prediction
+from rag_tutorials.course.student import kept
+
+_CELL = 'style="text-align:left;padding:2px 16px 2px 0;vertical-align:top"'
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A lesson in the table; ``part`` and ``minutes`` are empty for one without an entry."""
+
+    title: str
+    part: str
+    minutes: str
+    exercises: Sequence[Exercise]
+    predictions: Sequence[Prediction]
+
+
+class Table:
+    """Lessons by part, and how they stand; shows itself as HTML and as text."""
+
+    def __init__(
+        self, rows: Sequence[Row], passed: Mapping[str, str], guesses: Mapping[str, Any]
+    ) -> None:
+        self.rows = rows
+        self.passed = passed
+        self.guesses = guesses
+
+    @property
+    def summary(self) -> str:
+        """How many exercises are passed and how many predictions were right, in words."""
+        return self._standing(self.rows)
+
+    def _standing(self, rows: Sequence[Row]) -> str:
+        exercises = [one for row in rows for one in row.exercises]
+        predictions = [one for row in rows for one in row.predictions]
+        done = sum(one.id in self.passed for one in exercises)
+        words = [f"{done} of {len(exercises)} passed" if exercises else "no exercises"]
+        if predictions:
+            right = sum(
+                self.guesses.get(one.id, {}).get("first", {}).get("right") is True
+                for one in predictions
+            )
+            words.append(f"predictions: {right} of {len(predictions)} as the trace said")
+        return "; ".join(words)
+
+    def _parts(self) -> Iterator[tuple[str, Sequence[Row]]]:
+        for part, rows in groupby(self.rows, key=lambda row: row.part):
+            yield part, list(rows)
+
+    def _mark(self, exercise: Exercise) -> str:
+        return "passed" if exercise.id in self.passed else "open"
+
+    def __repr__(self) -> str:
+        lines = []
+        for part, rows in self._parts():
+            lines += [part] if part else []
+            for row in rows:
+                minutes = f", {row.minutes} minutes" if row.minutes else ""
+                lines.append(f"{row.title}{minutes}: {self._standing([row])}")
+                lines += [f"  {self._mark(one):<7} {one.id}  {one.title}" for one in row.exercises]
+        if len(self.rows) > 1:
+            lines.append(f"Whole course: {self.summary}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        lines = []
+        for part, rows in self._parts():
+            if part:
+                lines.append(f'<th {_CELL} colspan="3">{html.escape(part)}</th>')
+            for row in rows:
+                minutes = f"{row.minutes} minutes" if row.minutes else ""
+                lines.append(
+                    f"<th {_CELL}>{html.escape(row.title)}</th><td {_CELL}>{minutes}</td>"
+                    f"<th {_CELL}>{html.escape(self._standing([row]))}</th>"
+                )
+                for one in row.exercises:
+                    mark = self._mark(one)
+                    mark = f"<b>{mark}</b>" if one.id in self.passed else mark
+                    lines.append(
+                        f"<td {_CELL}>{one.id} {html.escape(one.title)}</td><td {_CELL}></td>"
+                        f"<td {_CELL}>{mark}</td>"
+                    )
+        if len(self.rows) > 1:
+            lines.append(
+                f"<th {_CELL}>Whole course</th><td {_CELL}></td><th {_CELL}>{self.summary}</th>"
+            )
+        inside = "".join(f"<tr>{line}</tr>" for line in lines)
+        return f'<table style="margin:0">{inside}</table>'
+
+
+def table(lesson: str | None = None) -> Table:
+    """Return the progress of a lesson (``"01"``), or of the whole course."""
+    known = {each.number: each for each in load_lessons()}
+    rows = []
+    for number in [lesson] if lesson else sorted({*known, *catalog.lessons()}):
+        each = known.get(number)
+        rows.append(
+            Row(
+                f"{number} {each.title}" if each else number,
+                each.part if each else "",
+                f"{each.minutes[0]} to {each.minutes[1]}" if each else "",
+                catalog.of_lesson(number),
+                catalog.predictions_of(number),
+            )
+        )
+    return Table(rows, kept.passed(), kept.predictions())
