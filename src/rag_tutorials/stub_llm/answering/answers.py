@@ -39,18 +39,27 @@ def answer(question: str, passages: Sequence[str]) -> str | None:
     Passages are expected best first: of equal sentences the first wins. A sentence that begins by
     pointing back ("It ...") brings the one before it along.
     """
+    best, found = 0.0, None
+    for score, text in candidates(question, passages):
+        if score > best + 1e-9:
+            best, found = score, text
+    return found
+
+
+def candidates(question: str, passages: Sequence[str]) -> list[tuple[float, str]]:
+    """Return the sentences that may answer ``question``, in their order, each with its score."""
     asked = list(dict.fromkeys(content_words(question)))  # a list: sums must not depend on order
     read = [_sentences(passage) for passage in passages]
     everything = [words for part in read for _, words in part]
     if not asked or not everything:
-        return None
+        return []
     weights = {
         word: log(1 + len(everything) / (0.5 + sum(word in words for words in everything)))
         for word in asked
     }
     whole = sum(weights.values())
     wants_number = _ASKS_FOR_NUMBER.search(question) is not None
-    best, found = 0.0, None
+    found = []
     for part in read:
         around = frozenset().union(*(words for _, words in part))
         nearby = sum(weights[word] for word in asked if word in around)
@@ -61,10 +70,9 @@ def answer(question: str, passages: Sequence[str]) -> str | None:
                 continue
             if wants_number and _NUMBER.search(sentence):
                 score += _NUMBER_BONUS
-            if score > best + 1e-9:
-                best = score
-                points_back = position and _POINTS_BACK.match(sentence)
-                found = f"{part[position - 1][0]} {sentence}" if points_back else sentence
+            points_back = position and _POINTS_BACK.match(sentence)
+            text = f"{part[position - 1][0]} {sentence}" if points_back else sentence
+            found.append((score, text))
     return found
 
 

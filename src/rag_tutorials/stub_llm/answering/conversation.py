@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
-AnswerMode = Literal["grounded", "ignore_context", "contradict_context"]
-"""Whether the reply says what the context says, something else, or the opposite."""
+AnswerMode = Literal[
+    "grounded", "ignore_context", "contradict_context", "wrong_tool", "bad_arguments", "loop"
+]
+"""Whether the reply says what the context says, something else, or the opposite; or what an agent's
+turn does wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class Conversation:
     """All that decides the reply.
 
     ``forced_tool`` names the one tool that must be called; ``tool_choice`` is then ``required``.
-    ``schema`` is the JSON schema that the reply must fit, ``None`` for plain text.
+    ``schema`` is the JSON schema that the reply must fit, ``None`` for plain text. With a ``seed``
+    the reply varies, the more the higher the ``temperature``; the same seed gives the same one.
     """
 
     messages: Sequence[Message]
@@ -54,6 +58,8 @@ class Conversation:
     forced_tool: str | None = None
     parallel_tool_calls: bool = True
     schema: dict[str, Any] | None = None
+    seed: int | None = None
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

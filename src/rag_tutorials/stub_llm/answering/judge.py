@@ -26,7 +26,18 @@ _FIELDS = {
         "retrieved context",
         "sources",
     ),
-    "output": ("response", "output", "answer", "assistant response", "completion", "model output"),
+    "output": (
+        "response",
+        "output",
+        "answer",
+        "assistant response",
+        "completion",
+        "model output",
+        "draft",
+        "draft answer",
+        "previous answer",
+    ),
+    "feedback": ("feedback", "critique", "review", "comments", "criticism"),
     "expected": ("expected", "reference", "reference answer", "ground truth", "expected answer"),
 }
 _ROLE = {name: role for role, names in _FIELDS.items() for name in names}
@@ -81,6 +92,11 @@ def judge(prompt: str, schema: Mapping[str, Any] | None) -> dict[str, Any] | Non
         elif name == "score":
             verdict[name] = 1 if good else 0
     return verdict
+
+
+def verdict_on(fields: Mapping[str, str]) -> tuple[bool, str]:
+    """Whether an output is good, and why; ``fields`` are texts by role (see ``read_fields``)."""
+    return _verdict(fields, ())
 
 
 def _labels(schema: Mapping[str, Any]) -> list[Any]:

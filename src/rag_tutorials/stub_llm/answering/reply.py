@@ -3,8 +3,13 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
-from rag_tutorials.stub_llm.answering import agent, answers, plain, structured, tool_results
+from rag_tutorials.stub_llm.answering import answers, plain, routing, structured
+from rag_tutorials.stub_llm.answering.agent import followups, telling, turn
+from rag_tutorials.stub_llm.answering.agent.history import steps_since_user
+from rag_tutorials.stub_llm.answering.agent.reflection import reflect
+from rag_tutorials.stub_llm.answering.agent.results import passages_of
 from rag_tutorials.stub_llm.answering.conversation import (
     AnswerMode,
     Conversation,
@@ -40,20 +45,36 @@ def reply_to(conversation: Conversation, mode: AnswerMode) -> Reply:
         text = json.dumps(verdict, ensure_ascii=False)
         if forced is None:
             return Reply(text)
-        return Reply(tool_calls=[ToolCall(agent.call_id(forced, text, 0), forced, text)])
+        return Reply(tool_calls=[ToolCall(turn.call_id(forced, text, 0), forced, text)])
+
+    reader = Reader(mode, conversation.seed, conversation.temperature)
+    reflected = reflect(conversation.messages, schema or conversation.schema, reader)
+    if reflected is not None and not (conversation.tools and forced is None):
+        said = reflected
+        if not isinstance(said, str):
+            said = json.dumps(reflected, ensure_ascii=False)
+        if forced is None:
+            return Reply(said)
+        return Reply(tool_calls=[ToolCall(turn.call_id(forced, said, 0), forced, said)])
 
     # The user's last message first, then the others from the newest to the oldest.
     others = [m.content for m in reversed(conversation.messages) if m.role in ("system", "user")]
     prompt = read_prompt(last, others)
-    calls = agent.next_calls(conversation, prompt.question)
-    if calls:
-        return Reply(tool_calls=calls)
-    reader = Reader(mode)
-    results = tool_results.since_user(conversation.messages)
-    if conversation.schema is not None:
-        return Reply(_structured(conversation, prompt, results, reader))
-    if results:
-        return Reply(tool_results.tell(prompt.question, results, reader))
+    asks_back = followups.asks_for_what_was_said(prompt.question)
+    if prompt.passages is None or conversation.tools:
+        question = followups.complete(prompt.question, conversation.messages)
+        prompt = replace(prompt, question=question)
+    if not asks_back:
+        decided = turn.decide(conversation, prompt.question, mode)
+        if decided.calls:
+            return Reply(tool_calls=decided.calls)
+        made = steps_since_user(conversation.messages)
+        if conversation.schema is not None:
+            results = [step.result for step in made if step.result and not step.is_hand_off]
+            return Reply(_structured(conversation, prompt, results, reader))
+        told = telling.tell(prompt.question, decided.outcomes, made, reader)
+        if told is not None:
+            return Reply(told)
     instructions = "\n".join(m.content for m in conversation.messages if m.role == "system")
     task = _task(f"{instructions}\n{last}", prompt)
     if task is not None:
@@ -92,9 +113,11 @@ def _structured(
 ) -> str:
     passages = [
         *(prompt.passages or ()),
-        *(p for result in results for p in tool_results.passages_of(result)),
+        *(passage for result in results for passage in passages_of(result)),
     ]
     answer = reader.answer(prompt.question, passages) if passages else None
-    facts = structured.Facts(prompt.question, answer, passages)
+    said = [m.content for m in conversation.messages if m.role in ("system", "user")]
+    guide = "\n".join([*routing.guide_of(conversation.schema), *said])
+    facts = structured.Facts(prompt.question, answer, passages, guide)
     value = structured.fill(conversation.schema or {}, facts)
     return json.dumps(value, ensure_ascii=False)

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rag_tutorials.stub_llm.answering import routing
+from rag_tutorials.stub_llm.answering.clauses import clauses
 from rag_tutorials.stub_llm.language.lexical import content_words
 
 Schema = Mapping[str, Any]
@@ -22,6 +24,7 @@ _SOURCE |= {"evidence", "reference", "references", "documents", "chunks"}
 _ANSWER = {"answer", "response", "text", "content", "result", "reply", "output", "summary"}
 _ANSWER |= {"statement", "fact", "facts", "value", "description", "completion", "claim"}
 _KEYWORDS = {"keywords", "keyword", "tags", "terms", "topics"}
+_PARTS = {"steps", "plan", "tasks", "subtasks", "queries", "questions", "subquestions", "parts"}
 _CERTAINTY = {"confidence", "score", "probability", "certainty"}
 _ANSWERED = {"answerable", "answered", "found", "known", "supported", "grounded", "sufficient"}
 _ID = {"id", "ids", "number", "code", "ticket", "identifier", "reference"}
@@ -68,12 +71,14 @@ class Facts:
     """Where values come from.
 
     ``text`` is what the user asked; ``answer`` is the answer to it, if there is one, taken from
-    ``passages``. Values that were used once are not used for the next property.
+    ``passages``; ``guide`` is where the values of an ``enum`` may be described. Values that were
+    used once are not used for the next property.
     """
 
     text: str
     answer: str | None = None
     passages: Sequence[str] = ()
+    guide: str = ""
     used: set[str] = field(default_factory=set)
 
 
@@ -198,6 +203,8 @@ class _Filler:
             numbers = self.sources()
             as_text = _type(items) == "string"
             values = [self.facts.passages[n - 1] if as_text else n for n in numbers]
+        elif _PARTS & set(names) and _type(items) == "string":
+            values = [part.strip() for part in clauses(self.facts.text) if content_words(part)]
         elif _KEYWORDS & set(names) and _type(items) == "string":
             values = list(dict.fromkeys(content_words(self.facts.text)))
         elif depth < _MAX_DEPTH:
@@ -228,10 +235,13 @@ class _Filler:
         named.sort(key=len, reverse=True)
         before = [word for name in names for word in _AFTER.get(name, ())]
         for text in (facts.text, facts.answer or ""):
-            said = [value for value in named if _mentions(text, value)]
+            said = [value for value in named if len(value) > 1 and _mentions(text, value)]
             placed = [v for v in said if any(_mentions(text, f"{word} {v}") for word in before)]
             for value in placed or said:
                 return value
+        routed = routing.choose([v for v in values if isinstance(v, str)], facts.text, facts.guide)
+        if routed is not None:
+            return routed
         asked = set(content_words(f"{facts.text} {facts.answer or ''}"))
         overlap = {
             value: len(asked & set(content_words(" ".join(words_of(value))))) for value in named

@@ -18,6 +18,9 @@ FaultName = Literal[
     "cut_stream",
     "ignore_context",
     "contradict_context",
+    "wrong_tool",
+    "bad_arguments",
+    "loop",
 ]
 Api = Literal["chat", "responses", "embeddings"]
 
@@ -50,6 +53,9 @@ KINDS: dict[FaultName, _Kind] = {
     "contradict_context": _Kind(
         "give the context's answer with its facts changed", answers_only=True
     ),
+    "wrong_tool": _Kind("call another tool than the one that fits", answers_only=True),
+    "bad_arguments": _Kind("call with arguments that are cut-off JSON", answers_only=True),
+    "loop": _Kind("repeat the last call, whatever came of it", answers_only=True),
 }
 _REFUSALS = ("rate_limit", "server_error", "hang")
 
@@ -208,9 +214,8 @@ _NO_EFFECTS = Effects()
 
 def _effects(taken: Mapping[str, Fault]) -> Effects:
     latency, first, cut = (taken.get(k) for k in ("latency", "first_token", "cut_stream"))
-    mode: AnswerMode = "grounded"
-    if "mode" in taken:
-        mode = "ignore_context" if taken["mode"].name == "ignore_context" else "contradict_context"
+    turned = taken["mode"].name if "mode" in taken else None
+    mode: AnswerMode = next((mode for mode in get_args(AnswerMode) if mode == turned), "grounded")
     return Effects(
         latency=latency.options["seconds"] if latency else 0.0,
         first_token=first.options["seconds"] if first else 0.0,

@@ -117,6 +117,7 @@ def read(body: JSON) -> Conversation:
     messages = _messages(body)
     tools = [_tool(tool, f"tools[{i}]") for i, tool in enumerate(schemas.array(body, "tools"))]
     choice, forced = _tool_choice(body, tools)
+    temperature = fields.number(body, "temperature", 0, 2)
     return Conversation(
         messages=messages,
         tools=tools,
@@ -124,6 +125,8 @@ def read(body: JSON) -> Conversation:
         forced_tool=forced,
         parallel_tool_calls=fields.flag(body, "parallel_tool_calls", default=True),
         schema=_response_format(body, messages),
+        seed=fields.integer(body, "seed", -(2**63), 2**63 - 1),
+        temperature=1.0 if temperature is None else temperature,
     )
 
 
@@ -188,7 +191,9 @@ def _message(item: JSON, where: str) -> Message:
             f"Invalid value for 'content': expected a string, got null. ({where})",
             f"{where}.content",
         )
-    return Message(ROLES[role], _content(content, f"{where}.content"), calls)
+    answers = item.get("tool_call_id") if role == "tool" else None
+    text = _content(content, f"{where}.content")
+    return Message(ROLES[role], text, calls, answers if isinstance(answers, str) else None)
 
 
 def _content(content: Any, where: str) -> str:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from rag_tutorials.stub_llm.answering.agent import next_calls
+from rag_tutorials.stub_llm.answering.agent.turn import decide
 from rag_tutorials.stub_llm.answering.conversation import Conversation, Message, Tool
 from rag_tutorials.stub_llm.answering.reply import reply_to
 
@@ -45,7 +45,7 @@ TOOLS = (
 
 def calls(question: str, **options: Any) -> list[tuple[str, dict[str, Any]]]:
     conversation = Conversation([Message("user", question)], TOOLS, **options)
-    return [(c.name, json.loads(c.arguments)) for c in next_calls(conversation, question)]
+    return [(c.name, json.loads(c.arguments)) for c in decide(conversation, question).calls]
 
 
 PARIS = ("get_weather", {"city": "Paris", "unit": "celsius"})
@@ -128,7 +128,7 @@ def test_without_parallel_calls_one_goes_out_at_a_time() -> None:
     seen = []
     for _ in range(5):
         conversation = Conversation(asked, TOOLS, parallel_tool_calls=False)
-        made = next_calls(conversation, question)
+        made = decide(conversation, question).calls
         if not made:
             break
         (call,) = made
@@ -148,7 +148,7 @@ def test_call_ids_differ_within_a_reply_and_stay_the_same_between_replies() -> N
 @pytest.mark.parametrize(
     ("result", "expected"),
     [
-        ('{"city": "Paris", "degrees": 18}', "city: Paris, degrees: 18."),
+        ('{"city": "Paris", "degrees": 18}', "Paris has 18 degrees."),
         ("It is 18 degrees in Paris.", "It is 18 degrees in Paris."),
         (
             '{"results": [{"text": "Dogs sleep in the park."}, '

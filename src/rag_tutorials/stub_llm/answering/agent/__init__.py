@@ -1,0 +1,1 @@
+"""How a model with tools behaves; ``turn`` decides, the other modules are what it needs for it."""

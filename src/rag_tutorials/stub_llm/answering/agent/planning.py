@@ -1,0 +1,180 @@
+"""What a question needs: which tool for which part of it, and which part waits for another."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag_tutorials.stub_llm.answering.agent import sums
+from rag_tutorials.stub_llm.answering.agent.arguments import (
+    Material,
+    can_be_called,
+    is_calculator,
+    names_in,
+    sort_of,
+)
+from rag_tutorials.stub_llm.answering.agent.history import is_hand_off
+from rag_tutorials.stub_llm.answering.clauses import clauses
+from rag_tutorials.stub_llm.answering.conversation import Tool
+from rag_tutorials.stub_llm.answering.structured import words_of
+from rag_tutorials.stub_llm.language.lexical import content_words
+
+_LOOKS_UP = {"search", "lookup", "look", "find", "retrieve", "retrieval", "query", "fetch", "ask"}
+_ASKS = re.compile(
+    r"\s*(?:what|which|who|whom|whose|when|where|why|how|is|are|do|does|did|can|may|must|should)\b",
+    re.IGNORECASE,
+)
+_SMALL_TALK = re.compile(
+    r"\s*(?:hi|hello|hey|thanks|thank you|good (?:morning|day))\b", re.IGNORECASE
+)
+_REFERS = re.compile(
+    r"\b(?:it|its|that|this|them|these|those|both|the (?:result|number|sum|total|answer|amount|"
+    r"figure|price|rate|value|two|difference))\b",
+    re.IGNORECASE,
+)
+
+_REFERS_TO_SOMEBODY = re.compile(
+    r"\b(?:he|she|they|him|her|his|their|them|it|its|there)\b", re.IGNORECASE
+)
+
+_THRESHOLD = 2.0
+"""What a tool must score to be called of the model's own accord: one word of its name, or two words
+of its description or parameters."""
+_NAMED = 1.0
+"""What a name in the question counts for a tool that takes a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A part of a question and the tool for it.
+
+    Args:
+        tool: The tool that fits best.
+        clause: The part of the question.
+        others: Further tools that may do, the best first, should this one fail.
+        takes: Places, in the plan, of the needs whose results this one uses.
+    """
+
+    tool: Tool
+    clause: str
+    others: tuple[Tool, ...] = ()
+    takes: tuple[int, ...] = ()
+
+
+def plan(tools: Sequence[Tool], question: str) -> list[Need]:
+    """Return what a question needs, in the order in which it can be had.
+
+    The question is cut into clauses, and each goes to the tool that shares most words with it; a
+    search takes the questions that no other tool fits. A clause that says what to calculate takes
+    the results of what it speaks of: those are looked up first.
+    """
+    lookups = [tool for tool in tools if not is_calculator(tool)]
+    calculator = next((tool for tool in tools if is_calculator(tool)), None)
+    parts = [part for part in clauses(question) if content_words(part) or sums.in_signs(part)]
+    needs: list[Need] = []
+    for part in parts:
+        sums_up = calculator is not None and _calculates(part)
+        if not (sums_up and _is_only_a_sum(part)):
+            fitting = _fitting(lookups, part, question)
+            if sums_up and not fitting and not needs:
+                fitting = [tool for tool in (_search(lookups, part),) if tool]
+            if not sums_up or not needs or _is_looked_up(fitting, part):
+                needs += _for_each_name(fitting, part)
+        if sums_up and calculator is not None:
+            waits = tuple(n for n, need in enumerate(needs) if need.tool is not calculator)
+            earlier = tuple(n for n, need in enumerate(needs) if need.tool is calculator)[-1:]
+            uses = () if _is_only_a_sum(part) else waits
+            uses = uses or (earlier if _REFERS.search(part) else ())
+            needs.append(Need(calculator, part, (), uses))
+    if len(needs) < 2 and not any(need.tool is calculator for need in needs):
+        # One call, and parts that only say more about it: it gets the whole question.
+        fitting = [needs[0].tool, *needs[0].others] if needs else []
+        fitting = fitting or _fitting(lookups, question, question)
+        needs = _for_each_name(fitting, question)
+    adds_up = sums.operation_of(question) is not None
+    if calculator and adds_up and len(needs) > 1 and all(n.tool is not calculator for n in needs):
+        # "How many do Ada and Bob have together?"
+        needs.append(Need(calculator, question, (), tuple(range(len(needs)))))
+    return needs
+
+
+def _for_each_name(fitting: Sequence[Tool], clause: str) -> list[Need]:
+    """A need for the best tool; one for each person or place of several."""
+    if not fitting:
+        return []
+    tool, *others = fitting
+    properties = tool.parameters.get("properties") or {}
+    named = [sort_of(key, part) for key, part in properties.items() if isinstance(part, dict)]
+    names = list(dict.fromkeys(names_in(clause)))
+    if len(names) < 2 or named.count("person") + named.count("place") != 1:
+        return [Need(tool, clause, tuple(others))]
+    parts = []
+    for name in names:
+        part = clause
+        for other in names:
+            part = part if other == name else re.sub(rf"\b{re.escape(other)}\b", "", part)
+        parts.append(part)
+    return [Need(tool, part, tuple(others)) for part in parts]
+
+
+def best_tool(tools: Sequence[Tool], question: str) -> Tool:
+    """Return the tool that shares most words with a question, however few these are."""
+    return max(tools, key=lambda tool: _score(tool, question))
+
+
+def _calculates(part: str) -> bool:
+    return sums.in_signs(part) is not None or (
+        sums.operation_of(part) is not None and bool(sums.numbers_in(part) or _REFERS.search(part))
+    )
+
+
+def _is_only_a_sum(part: str) -> bool:
+    """Say whether a clause holds all that is to be calculated."""
+    if sums.in_signs(part):
+        return True
+    return sums.expression(part, []) is not None and not _REFERS.search(part)
+
+
+def _is_looked_up(fitting: Sequence[Tool], part: str) -> bool:
+    """Say whether a clause that calculates also speaks of something to look up."""
+    return bool(fitting) and _score(fitting[0], part) >= _THRESHOLD
+
+
+def _fitting(tools: Sequence[Tool], clause: str, question: str) -> list[Tool]:
+    """The tools for a clause, the best first; none when the clause asks for nothing."""
+    whole = question if _REFERS_TO_SOMEBODY.search(clause) else ""
+    material = Material(clause, whole)
+    scored = [(tool, _score(tool, clause)) for tool in tools if can_be_called(tool, material)]
+    fit = [tool for tool, score in sorted(scored, key=lambda one: -one[1]) if score >= _THRESHOLD]
+    if _ASKS.match(clause) or "?" in clause or _LOOKS_UP & set(words_of(clause)) or fit:
+        search = _search(tools, clause)
+        fit += [search] if search and search not in fit else []
+    return fit
+
+
+def _score(tool: Tool, clause: str) -> float:
+    asked = set(content_words(clause))
+    name = set(content_words(" ".join(words_of(tool.name))))
+    said = [tool.description]
+    values = []
+    takes_a_person = False
+    for key, schema in (tool.parameters.get("properties") or {}).items():
+        takes_a_person |= sort_of(key, schema) == "person"
+        said += [" ".join(words_of(key)), str(schema.get("description", ""))]
+        values += [str(value) for value in schema.get("enum") or []]
+    described = set(content_words(" ".join(said))) - name
+    mentioned = set(content_words(" ".join(values))) - name - described
+    words = 2 * len(asked & name) + len(asked & described) + 2 * len(asked & mentioned)
+    return words + _NAMED * (takes_a_person and bool(names_in(clause)))
+
+
+def _search(tools: Sequence[Tool], question: str) -> Tool | None:
+    if _SMALL_TALK.match(question) and "?" not in question:
+        return None
+    return next(
+        (
+            tool
+            for tool in tools
+            if _LOOKS_UP & set(words_of(tool.name)) and not is_hand_off(tool.name)
+        ),
+        None,
+    )

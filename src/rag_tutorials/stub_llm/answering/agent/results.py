@@ -1,0 +1,138 @@
+"""What tools returned, as sentences."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rag_tutorials.stub_llm.answering.agent import sums
+from rag_tutorials.stub_llm.answering.prompt import read_prompt
+from rag_tutorials.stub_llm.answering.structured import words_of
+from rag_tutorials.stub_llm.language.lexical import content_words
+
+_SUBJECT_LIST = """
+    name employee person user city place location country title product item customer colleague
+    member student room station
+"""
+_SUBJECT = frozenset(_SUBJECT_LIST.split())
+_TEXTS = {"text", "content", "answer", "message", "summary", "description", "snippet", "passage"}
+_LONG = 4
+"""Words from which a value is a text of its own, and not a property of something."""
+
+
+def passages_of(result: str) -> list[str]:
+    """Return the texts in a tool's result, which is JSON or plain text; of data, sentences."""
+    try:
+        value = json.loads(result)
+    except ValueError:
+        passages = read_prompt("", [f"Context:\n{result}"]).passages
+        return list(passages or [])
+    return [text for text in _texts(value) if text]
+
+
+def number_in(text: str, asked: str) -> str | None:
+    """Return the number in a text that answers a question: the one beside what is counted."""
+    numbers = sums.numbers_in(text)
+    if not numbers:
+        return None
+    counted = re.search(r"\bhow (?:many|much)\s+(?:more\s+)?([\w-]+)", asked, re.IGNORECASE)
+    if counted and (stems := set(content_words(counted[1]))):
+        for number in numbers:
+            at = re.search(
+                rf"(?<![\w.,]){re.escape(number)}\b\s+((?:[\w-]+\W+){{0,2}}[\w-]+)", text
+            )
+            if at and stems & set(content_words(at[1])):
+                return number
+    return numbers[0]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        parts = {key: part for key, part in value.items() if isinstance(part, Mapping | list)}
+        own = {key: part for key, part in value.items() if key not in parts and part is not None}
+        prose = [
+            str(part)
+            for key, part in own.items()
+            if isinstance(part, str)
+            and (len(part.split()) > _LONG or set(words_of(str(key))) & _TEXTS)
+        ]
+        if prose:
+            yield from prose
+        elif own:
+            yield _sentence(own)
+        for key, part in parts.items():
+            yield from _named(str(key), part)
+    elif isinstance(value, list):
+        if value and not any(isinstance(part, Mapping | list) for part in value):
+            yield _listed([_plain(part) for part in value])
+        else:
+            for part in value:
+                yield from _texts(part)
+    else:
+        yield _plain(value)
+
+
+def _named(key: str, part: Any) -> Iterator[str]:
+    """The texts of a part; a list of plain values is told with its name."""
+    texts = list(_texts(part))
+    if isinstance(part, list) and part and not any(isinstance(x, Mapping | list) for x in part):
+        if all(len(str(one).split()) > _LONG for one in part):
+            yield from map(str, part)
+        else:
+            yield f"The {_words(key)} {'are' if len(part) > 1 else 'is'} {texts[0]}."
+    else:
+        yield from texts
+
+
+def _sentence(properties: Mapping[str, Any]) -> str:
+    """Return a record as one sentence: "Ada has 12 days left"."""
+    subject_key = next(
+        (
+            key
+            for key, value in properties.items()
+            if isinstance(value, str) and set(words_of(str(key))) & _SUBJECT
+        ),
+        None,
+    )
+    others = {key: value for key, value in properties.items() if key != subject_key}
+    subject = str(properties[subject_key]) if subject_key else None
+    if not others:
+        return f"{subject}."
+    unit = next((str(v) for k, v in others.items() if {"currency", "unit"} & set(words_of(k))), "")
+    told = [
+        _property(str(key), value, subject, unit)
+        for key, value in others.items()
+        if not {"currency", "unit"} & set(words_of(str(key))) or len(others) == 1
+    ]
+    if subject and all(text.startswith(f"{subject} has ") for text in told):
+        told = [told[0], *(text.removeprefix(f"{subject} has ") for text in told[1:])]
+    text = _listed(told)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _property(key: str, value: Any, subject: str | None, unit: str) -> str:
+    words = words_of(key)
+    whose = f"{subject}'s " if subject and not subject.endswith("s") else ""
+    whose = whose or (f"{subject}' " if subject else "the ")
+    if isinstance(value, bool):
+        return f"{subject or 'it'} is {'' if value else 'not '}{' '.join(words)}"
+    if isinstance(value, int | float):
+        number = f"{value:g}" if isinstance(value, float) else str(value)
+        if words and words[0].endswith("s") and not unit:
+            return f"{subject or 'there'} {'has' if subject else 'are'} {number} {' '.join(words)}"
+        return f"{whose}{' '.join(words)} is {number}{f' {unit}' if unit else ''}"
+    return f"{whose}{' '.join(words)} is {_plain(value)}"
+
+
+def _words(key: str) -> str:
+    return " ".join(words_of(key))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "nothing" if value is None else str(value)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
