@@ -288,7 +288,7 @@ def test_broken_arguments_are_no_json_and_the_next_turn_mends_them() -> None:
 
 def test_answers_vary_with_the_seed_and_the_temperature_alone() -> None:
     context = "\n\n".join([*PASSAGES, "Up to 10 days of annual leave may be taken at once."])
-    asked = [Message("user", f"Context:\n{context}\nQuestion: How many days a year?")]
+    asked = [Message("user", f"Context:\n{context}\nQuestion: How many days of annual leave?")]
 
     def answer(**options: Any) -> str:
         return reply_to(Conversation(asked, **options), "grounded").text
