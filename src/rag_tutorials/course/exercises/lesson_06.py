@@ -12,6 +12,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext
 
 from rag_tutorials.course.judging.checks import Exercise, MistakeError, span
+from rag_tutorials.course.judging.prediction import Prediction
 
 QUESTION = "How long is the probation period?"
 QUESTIONS = (
@@ -111,5 +112,54 @@ EXERCISES = (
             '`context.attach(baggage.set_baggage("session.id", session_id))`, then '
             "`using_session(session_id)`, then the span; a `copy_context()` for each question.",
         ),
+    ),
+)
+
+PREDICTIONS = (
+    Prediction(
+        id="06.a",
+        title="How many traces will the request and the service make together?",
+        truth=lambda found: len(found.trace_ids),
+        answer=2,
+        because="One on each side of the wire: nothing tells the service whose request it serves.",
+    ),
+    Prediction(
+        id="06.b",
+        title="What traceparent will the OpenAI client send by itself?",
+        truth=lambda sent: "none" if sent == "none" else "that of embed-question",
+        answer="none",
+        because="Context travels only if somebody injects it, and this client does not.",
+        choices=("none", "that of embed-question"),
+    ),
+    Prediction(
+        id="06.c",
+        title="How many of the three spans will have a session.id?",
+        truth=lambda found: sum("session.id" in one.attributes for one in found.spans),
+        answer=1,
+        because="Only the one made here: `using_session` works in its own process, and "
+        "`traceparent` carries ids and nothing else.",
+    ),
+    Prediction(
+        id="06.d",
+        title="The message carries the request's headers. How many traces will there be?",
+        truth=lambda found: len(found.trace_ids),
+        answer=2,
+        because="Two, on purpose. The worker knows its request (`request.trace_id`), but begins a "
+        "trace of its own: nobody waits for it.",
+    ),
+    Prediction(
+        id="06.e",
+        title="The span has three links. How many will Phoenix give back?",
+        truth=lambda links: links,
+        answer=0,
+        because="Phoenix 20.26 does not keep links; the attribute is there.",
+    ),
+    Prediction(
+        id="06.f",
+        title="How many traces will the 40 questions make?",
+        truth=lambda traces: traces,
+        answer=40,
+        because="The copied contexts hold a session but no span, so each `rag-request` is a root: "
+        "one trace a question.",
     ),
 )
