@@ -1,6 +1,7 @@
 """The commands of scripts/course.py."""
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from _lab import open_lab
 from _run import CommandError, explain, stop_signals_interrupt
 from _setup import Checkout, Kind, RepairError
 
-STOP_TIMEOUT_S = 10.0
+GRACE_S = 20.0
 STOPPED = 130  # what a shell calls a program that Ctrl-C ended
 
 
@@ -53,7 +54,7 @@ def _run(course: Checkout, options: argparse.Namespace) -> int:
     if options.command == "test":
         return run_tests(course, options.pytest)
     if options.command == "bench":
-        return run_checks(benchmarks(course), course.root, course.environment())
+        return run_checks(course, benchmarks(course), course.environment())
     print("The course is set up.")
     return 0
 
@@ -94,7 +95,7 @@ def run_tests(course: Checkout, extra: Sequence[str]) -> int:
         "pytest": [python, "-m", "pytest", *pytest_arguments(course.root, extra)],
     }
     env = course.environment() | {"COURSE_LLM": "stub"}
-    return run_checks(checks, course.root, env)
+    return run_checks(course, checks, env)
 
 
 def benchmarks(course: Checkout) -> dict[str, list[str | Path]]:
@@ -104,26 +105,45 @@ def benchmarks(course: Checkout) -> dict[str, list[str | Path]]:
 
 
 def run_checks(
-    checks: Mapping[str, Sequence[str | Path]], folder: Path, env: Mapping[str, str]
+    course: Checkout,
+    checks: Mapping[str, Sequence[str | Path]],
+    env: Mapping[str, str],
+    grace_s: float = GRACE_S,
 ) -> int:
-    """Run every check, also after one failed; return 0 if all passed, else 1."""
-    failed = []
-    for name, command in checks.items():
-        print(f"== {name}", flush=True)
-        process = subprocess.Popen(command, cwd=folder, env=env)
+    """Run every check, also after one failed; return 0 if all passed, else 1.
+
+    A check that is to stop has `grace_s` seconds to end by itself what it has started. However this
+    ends, nothing of it lives on: see _checks.py.
+    """
+    program = Path(__file__).with_name("_checks.py")
+    commands = {name: [str(part) for part in command] for name, command in checks.items()}
+    process = subprocess.Popen(
+        [course.python, program, json.dumps(commands), str(grace_s)],
+        cwd=course.root,
+        env=env,
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+    )
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        print("\nStopping the checks and all that they have started", flush=True)
+        raise
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        _wait_for_the_end(process)
+
+
+def _wait_for_the_end(process: "subprocess.Popen[bytes]") -> None:
+    """Wait, whatever else is pressed: it ends within half a minute, and must not be left alone."""
+    while True:
         try:
-            code = process.wait()
-        except KeyboardInterrupt:  # the terminal told it too: let it stop its kernels
-            try:
-                process.wait(timeout=STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            raise
-        if code != 0:
-            failed.append(name)
-    if failed:
-        print(f"Failed: {', '.join(failed)}", flush=True)
-    return 1 if failed else 0
+            process.wait()
+            return
+        except KeyboardInterrupt:
+            continue
 
 
 def pytest_arguments(root: Path, extra: Sequence[str]) -> list[str]:

@@ -1,10 +1,9 @@
 """Who may know whom inside the package."""
 
-import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rooms import circles, imports_of, modules, picture, rooms, targets
 
 PACKAGE = Path(__file__).parents[2] / "src" / "rag_tutorials"
 APPLICATION = {
@@ -60,19 +59,6 @@ FORBIDDEN_LIBRARIES = {
 }
 
 
-def imports_of(file: Path) -> Iterator[str]:
-    """Yield the absolute dotted names that a module imports, also inside functions."""
-    module = ("rag_tutorials", *file.relative_to(PACKAGE).with_suffix("").parts)
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                base = ".".join([*module[: -node.level], *([base] if base else [])])
-            yield from (f"{base}.{alias.name}" for alias in node.names)
-
-
 def room_of(file: Path) -> str:
     return file.relative_to(PACKAGE).with_suffix("").parts[0]
 
@@ -125,19 +111,9 @@ def test_the_arrows_between_the_rooms_of_a_package_go_one_way(file: Path) -> Non
 
 
 def test_nobody_imports_in_a_circle() -> None:
-    known = {
-        ".".join(("rag_tutorials", *file.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(
-            ".__init__"
-        ): file
-        for file in MODULES
-    }
+    known = modules()
     graph = {
-        module: {
-            target
-            for name in imports_of(file)
-            for target in (name, name.rpartition(".")[0])
-            if target in known and target != module and not module.startswith(f"{target}.")
-        }
+        module: {name for name in targets(file, known) if not module.startswith(f"{name}.")}
         for module, file in known.items()
     }
     finished: set[str] = set()
@@ -151,3 +127,53 @@ def test_nobody_imports_in_a_circle() -> None:
 
     for module in graph:
         visit(module, ())
+
+
+# The picture that scripts/rooms.py prints
+
+
+def test_no_arrow_leads_up_or_in_a_circle() -> None:
+    found = rooms()
+    assert circles(found) == []
+    order = list(found)
+    for name, room in found.items():
+        for other in room.knows:
+            assert order.index(name) < order.index(other), f"{name} -> {other}"
+
+
+def test_no_folder_holds_a_fifth_of_the_code_by_itself() -> None:
+    found = rooms()
+    total = sum(room.lines for room in found.values())
+    assert total == sum(len(file.read_text("utf-8").splitlines()) for file in modules().values())
+    assert {name for name, room in found.items() if room.lines > total / 5} == set()
+
+
+def write(source: Path, **files: str) -> Path:
+    for name, text in files.items():
+        file = source / "rag_tutorials" / f"{name.replace('__', '/')}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return source
+
+
+def test_the_picture_shows_files_lines_and_arrows(tmp_path: Path) -> None:
+    source = write(
+        tmp_path,
+        qa="import json\n",
+        course__a="from rag_tutorials.qa import ask\ndef f():\n    from . import low\n",
+        course__low__b="x = 1\n",
+        course__low__c="from .b import x\n",
+    )
+    (source / "rag_tutorials/course/low/__init__.py").touch()
+    found = rooms(source)
+    assert {name: (room.files, room.lines, room.knows) for name, room in found.items()} == {
+        "course": (1, 3, {"course/low", "application"}),
+        "course/low": (3, 2, set()),
+        "application": (1, 1, set()),
+    }
+    assert circles(found) == []
+    lines = picture(found).splitlines()
+    assert lines[1].split() == ["course", "1", "3", "50", "application,", "course/low"]
+    assert lines[-1].split() == ["5", "6"]
+    write(source, course__low__up="import rag_tutorials.course.a\n")
+    assert circles(rooms(source)) == ["course", "course/low"]
