@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from .schema import Chunk, Document
+from rag_tutorials.schema import Chunk, Document
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
@@ -11,13 +11,19 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 def semantic_chunk_documents(
     documents: Iterable[Document], *, min_characters: int = 200, max_characters: int = 800
 ) -> list[Chunk]:
-    """Return the chunks of ``documents``, in order.
+    """Return the chunks of the documents, in order.
 
     A chunk follows the author's own units of meaning: it is one paragraph and never crosses a
-    section. A paragraph under ``min_characters`` joins the next one where both fit; one over
-    ``max_characters`` is cut between sentences, and only a single longer sentence exceeds it.
+    section.
 
-    Raises ``ValueError`` unless 0 <= ``min_characters`` <= ``max_characters``.
+    Args:
+        documents: With ids that are all different, as `load_handbook_documents` gives them.
+        min_characters: A shorter paragraph joins the next one where both fit.
+        max_characters: A longer paragraph is cut between sentences; only a single longer sentence
+            exceeds it.
+
+    Raises:
+        ValueError: Not 0 <= min_characters <= max_characters.
     """
     if not 0 <= min_characters <= max_characters:
         raise ValueError("Chunk sizes must satisfy 0 <= min_characters <= max_characters.")

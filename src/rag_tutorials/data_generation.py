@@ -1,7 +1,7 @@
-"""Composes the handbook and the queries from the sources under ``data/source``.
+"""Composes the handbook and the queries from the sources under `data/source`.
 
 Each numbered TOML file there is one section of the handbook with the questions that it answers;
-``unanswerable.toml`` holds the questions that no section answers. Keeping a question beside the
+`unanswerable.toml` holds the questions that no section answers. Keeping a question beside the
 text that answers it lets the generator prove that every expected fact is really in the handbook.
 """
 
@@ -9,47 +9,51 @@ import json
 import re
 import textwrap
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .io_utils import document_id_of, query_from_record
-from .schema import Document, QueryExample
+from rag_tutorials.io_utils import document_ids, query_from_record
+from rag_tutorials.schema import Document, QueryExample
 
 HANDBOOK_TITLE = "Larkmoor Employee Handbook"
 LINE_WIDTH = 100
 
 
 def load_source(folder: Path) -> tuple[list[Document], list[QueryExample]]:
-    """Read the sections and the queries from ``folder``, in the order of the file names.
+    """Read the sections and the queries from a folder, in the order of the file names.
 
-    Raises ``FileNotFoundError`` without sources and ``ValueError``, naming the file, for a
-    malformed one: broken TOML, an unknown field, a repeated query, a fact that is not in the text.
+    Raises:
+        FileNotFoundError: There are no sources.
+        ValueError: One is malformed: broken TOML, an unknown field, a repeated query, a fact that
+            is not in the text. The sentence names the file.
     """
     documents: list[Document] = []
     queries: list[QueryExample] = []
+    sources: dict[Path, dict[str, Any]] = {}
     for path in sorted(folder.glob("*.toml")):
-        try:
-            source = tomllib.loads(path.read_text(encoding="utf-8"))
-            document = _document(source)
+        with _naming(path):
+            sources[path] = tomllib.loads(path.read_text(encoding="utf-8"))
+    sections = [path for path, source in sources.items() if "title" in source]
+    ids = dict(zip(sections, document_ids(sources[p]["title"] for p in sections), strict=True))
+    for path, source in sources.items():
+        with _naming(path):
+            document = _document(source, ids[path]) if path in ids else None
             if document is not None:
                 documents.append(document)
             queries += [_query(entry, document) for entry in source["queries"]]
-        except KeyError as error:
-            raise ValueError(f"{path}: {error} is missing.") from error
-        except ValueError as error:  # includes TOMLDecodeError and UnicodeDecodeError
-            raise ValueError(f"{path}: {error}") from error
     if not documents:
         raise FileNotFoundError(f"No section of the handbook in {folder}.")
-    ids = [query.query_id for query in queries]
-    if repeated := sorted({query_id for query_id in ids if ids.count(query_id) > 1}):
+    used = [query.query_id for query in queries]
+    if repeated := sorted({query_id for query_id in used if used.count(query_id) > 1}):
         raise ValueError(f"{folder}: query ids used twice: {', '.join(repeated)}.")
     return documents, queries
 
 
 def render_handbook(documents: Sequence[Document]) -> str:
-    """Return the handbook as text that ``load_handbook_documents`` reads back."""
+    """Return the handbook as text that `load_handbook_documents` reads back."""
     parts = [_underlined(HANDBOOK_TITLE, "=")]
     for number, document in enumerate(documents, start=1):
         parts.append(_underlined(f"{number}. {document.title}", "-"))
@@ -74,12 +78,20 @@ def generate(source: Path) -> dict[str, bytes]:
     }
 
 
-def _document(source: Mapping[str, Any]) -> Document | None:
-    if "title" not in source:
-        return None
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in an error."""
+    try:
+        yield
+    except KeyError as error:
+        raise ValueError(f"{path}: {error} is missing.") from error
+    except ValueError as error:  # includes TOMLDecodeError and UnicodeDecodeError
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _document(source: Mapping[str, Any], document_id: str) -> Document:
     paragraphs = [" ".join(p.split()) for p in re.split(r"\n\s*\n", source["text"].strip())]
-    title = source["title"]
-    return Document(document_id_of(title), title, "\n\n".join(paragraphs))
+    return Document(document_id, source["title"], "\n\n".join(paragraphs))
 
 
 def _query(entry: Mapping[str, Any], document: Document | None) -> QueryExample:

@@ -4,7 +4,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .openai_client import shared_client
+from rag_tutorials.openai_client import shared_client
+from rag_tutorials.texts import nonblank_text
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -19,19 +20,25 @@ def embed_texts(
     *,
     batch_size: int = 256,
 ) -> list[list[float]]:
-    """Return one vector for each of ``texts``, in order, asked for ``batch_size`` at a time.
+    """Return one vector for each text, in order. No texts, no request.
 
-    ``model`` defaults to ``OPENAI_EMBEDDING_MODEL``, else text-embedding-3-small; ``client`` to the
-    endpoint in the environment. No texts, no request.
+    Args:
+        texts: None of them blank.
+        model: The embedding model; by default OPENAI_EMBEDDING_MODEL, else text-embedding-3-small.
+        client: By default one for the endpoint in the environment.
+        batch_size: How many texts a request asks for.
 
-    Raises ``ValueError`` for a blank text, a batch size below 1 or an answer with another number
-    of vectors; the exceptions of the OpenAI client pass through.
+    Returns:
+        Vectors of as many dimensions as the model has.
+
+    Raises:
+        ValueError: A text is blank or cannot be sent, the batch size is below 1, or the answer has
+            another number of vectors. The exceptions of the OpenAI client pass through.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}.")
     for position, text in enumerate(texts):
-        if not text.strip():
-            raise ValueError(f"Text {position} is empty: there is nothing to embed.")
+        nonblank_text(text, f"Text {position}")
     model = model or os.environ.get("OPENAI_EMBEDDING_MODEL") or DEFAULT_EMBEDDING_MODEL
     vectors: list[list[float]] = []
     for start in range(0, len(texts), batch_size):

@@ -2,8 +2,7 @@
 
 Making a client costs 50 ms, because it loads the TLS certificates; a call to a local server 2 ms.
 So what is costly is kept: the synchronous client, and the TLS settings of the asynchronous ones.
-``OPENAI_BASE_URL`` and ``OPENAI_API_KEY`` are read at every call, so that a notebook may change
-them.
+OPENAI_BASE_URL and OPENAI_API_KEY are read at every call, so that a notebook may change them.
 """
 
 import os
@@ -20,16 +19,19 @@ OPENAI_API = "https://api.openai.com/v1"
 def shared_client() -> "OpenAI":
     """Return the client for the endpoint; it stays open for the next caller.
 
-    Raises ``openai.OpenAIError`` when neither an endpoint nor a key is set.
+    Raises:
+        openai.OpenAIError: Neither an endpoint nor a key is set.
     """
     return _client(*_endpoint())
 
 
 def new_async_client() -> "AsyncOpenAI":
-    """Return a client for one ``async with``.
+    """Return a client for one `async with`.
 
-    It is not kept, because its connections belong to one event loop and would outlive it. Raises
-    as ``shared_client`` does.
+    It is not kept, because its connections belong to one event loop and would outlive it.
+
+    Raises:
+        openai.OpenAIError: As in shared_client.
     """
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 

@@ -1,10 +1,11 @@
 """Answers a question from retrieved passages with a chat model."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from .openai_client import new_async_client, shared_client
+from rag_tutorials.openai_client import new_async_client, shared_client
+from rag_tutorials.texts import nonblank_text, sendable_text
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -19,14 +20,24 @@ INSTRUCTIONS = (
 )
 
 
-def build_messages(question: str, context: Sequence[str]) -> "list[ChatCompletionMessageParam]":
+def build_messages(question: str, context: Iterable[str]) -> "list[ChatCompletionMessageParam]":
     """Return the prompt: the instructions, then the numbered passages and the question.
 
-    Raises ``ValueError`` for an empty question. Without passages the context says so.
+    Args:
+        question: Not blank.
+        context: The passages, best first; without any the prompt says so.
+
+    Raises:
+        ValueError: The question is blank; it or a passage is no text or cannot be sent; the
+            context is one text instead of a list of them.
     """
-    if not question.strip():
-        raise ValueError("The question is empty.")
-    passages = "\n\n".join(f"[{number}] {text}" for number, text in enumerate(context, start=1))
+    nonblank_text(question, "The question")
+    if isinstance(context, str) or not isinstance(context, Iterable):
+        raise ValueError(f"The context must be a list of texts, not {type(context).__name__}.")
+    passages = "\n\n".join(
+        f"[{number}] {sendable_text(text, f'Passage {number}')}"
+        for number, text in enumerate(context, start=1)
+    )
     return [
         {"role": "system", "content": INSTRUCTIONS},
         {
@@ -38,15 +49,21 @@ def build_messages(question: str, context: Sequence[str]) -> "list[ChatCompletio
 
 def answer_with_context(
     question: str,
-    context: Sequence[str],
+    context: Iterable[str],
     model: str | None = None,
     client: "OpenAI | None" = None,
 ) -> str:
-    """Return the model's answer to ``question`` from the passages in ``context``, best first.
+    """Return the model's answer to the question from the passages.
 
-    ``model`` defaults to ``OPENAI_CHAT_MODEL``, else gpt-4.1-mini; ``client`` to the endpoint in
-    the environment. Raises ``ValueError`` for an empty question; the exceptions of the OpenAI
-    client (an unreachable endpoint, a bad key, a rate limit) pass through.
+    Args:
+        question: Not blank.
+        context: The passages, best first.
+        model: The chat model; by default OPENAI_CHAT_MODEL, else gpt-4.1-mini.
+        client: By default one for the endpoint in the environment.
+
+    Raises:
+        ValueError: As in build_messages, before anything is sent. The exceptions of the OpenAI
+            client (an unreachable endpoint, a bad key, a rate limit) pass through.
     """
     messages = build_messages(question, context)
     completion = (client or shared_client()).chat.completions.create(
@@ -57,15 +74,21 @@ def answer_with_context(
 
 async def answer_with_context_async(
     question: str,
-    context: Sequence[str],
+    context: Iterable[str],
     model: str | None = None,
     client: "AsyncOpenAI | None" = None,
 ) -> str:
-    """Do what ``answer_with_context`` does, without blocking the event loop."""
+    """Do what `answer_with_context` does, without blocking the event loop."""
+    messages = build_messages(question, context)
     if client is None:
         async with new_async_client() as own:
-            return await answer_with_context_async(question, context, model, own)
-    messages = build_messages(question, context)
+            return await _complete(own, messages, model)
+    return await _complete(client, messages, model)
+
+
+async def _complete(
+    client: "AsyncOpenAI", messages: "list[ChatCompletionMessageParam]", model: str | None
+) -> str:
     completion = await client.chat.completions.create(
         model=model or _chat_model(), messages=messages
     )

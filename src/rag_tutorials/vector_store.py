@@ -1,37 +1,48 @@
 """Keeps vectors in Chroma, inside this process."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .schema import Chunk, RetrievalResult
+from rag_tutorials.schema import Chunk, RetrievalResult
 
 if TYPE_CHECKING:  # the import takes seconds: left to the first index
     from chromadb import Collection
     from chromadb.api import ClientAPI
 
+_MOST_RESULTS = 2**31  # more than Chroma can count
+
 
 def build_index(
     name: str, chunks: Sequence[Chunk], vectors: Sequence[Sequence[float]]
 ) -> "Collection":
-    """Return the collection ``name`` holding exactly these chunks under their vectors.
+    """Return the collection of this name holding exactly these chunks under their vectors.
 
     Chroma's in-process client shares its collections within a process. Building again is
     therefore an update: chunks that are gone are deleted, and a collection whose space or number
     of dimensions no longer fits is made anew.
 
-    Raises ``ValueError`` without chunks, for a repeated chunk id or when there is not one vector
-    for each chunk; Chroma's own exception for a name that is not 3 to 512 characters long.
+    Args:
+        name: 3 to 512 characters, or Chroma raises its own exception.
+        chunks: At least one, with ids that are all different.
+        vectors: One for each chunk, all of the same number of dimensions.
+
+    Raises:
+        ValueError: There are no chunks, an id is repeated, or there is not one vector for each.
     """
     if not chunks:
         raise ValueError("No chunks to index: load the handbook and chunk it first.")
     if len(vectors) != len(chunks):
         raise ValueError(f"{len(chunks)} chunks need as many vectors, not {len(vectors)}.")
     ids = [chunk.chunk_id for chunk in chunks]
-    if len(set(ids)) < len(ids):
-        raise ValueError("Two chunks have the same chunk_id.")
+    repeated, times = Counter(ids).most_common(1)[0]
+    if times > 1:
+        raise ValueError(
+            f"{times} chunks have the same chunk_id, {repeated!r}: each needs its own."
+        )
     client = _client()
     collection = _collection(client, name)
     if not _fits(collection, len(vectors[0])):
@@ -49,10 +60,16 @@ def build_index(
 
 
 def search(collection: "Collection", vector: Sequence[float], top_k: int) -> list[RetrievalResult]:
-    """Return the ``top_k`` nearest chunks, best first, or all when there are fewer."""
+    """Return the `top_k` nearest chunks, best first, or all when there are fewer.
+
+    Args:
+        collection: From build_index.
+        vector: The question's, of as many dimensions as the chunks'.
+        top_k: 1 or more.
+    """
     found = collection.query(
         query_embeddings=np.asarray([vector], dtype=np.float32),
-        n_results=top_k,
+        n_results=min(top_k, _MOST_RESULTS),
         include=["documents", "distances"],
     )
     [ids], [texts], [distances] = found["ids"], found["documents"] or [], found["distances"] or []

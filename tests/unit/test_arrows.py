@@ -8,6 +8,7 @@ from rooms import circles, imports_of, modules, picture, rooms, targets
 PACKAGE = Path(__file__).parents[2] / "src" / "rag_tutorials"
 APPLICATION = {
     "schema",
+    "texts",
     "data_generation",
     "io_utils",
     "chunking",

@@ -136,3 +136,43 @@ def test_a_query_id_is_used_once(tmp_path: Path) -> None:
 def test_no_source_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="No section"):
         load_source(tmp_path)
+
+
+def test_the_ids_of_the_handbook_are_those_that_traces_and_queries_hold() -> None:
+    documents = load_handbook_documents(DATA / "handbook_manual.txt")
+
+    assert [document.document_id for document in documents] == [
+        "remote-work",
+        "vpn-and-network-security",
+        "international-work",
+        "annual-leave",
+        "sick-leave",
+        "parental-leave",
+        "expenses",
+        "business-travel",
+        "devices-and-equipment",
+        "on-call-duty",
+        "data-handling",
+        "hiring-and-referrals",
+        "code-of-conduct",
+        "training-and-development",
+        "performance-and-pay",
+        "workplace-safety",
+    ]
+    assert {query.target_document_id for query in load_queries(DATA / "queries.jsonl")} == {
+        None,
+        *(document.document_id for document in documents),
+    }
+
+
+def test_titles_that_are_alike_survive_writing_and_reading(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        section = SECTION.replace("leave-days", name).replace("Leave", "年假")
+        (tmp_path / f"{name}.toml").write_text(section, encoding="utf-8")
+
+    documents, queries = load_source(tmp_path)
+
+    assert [document.document_id for document in documents] == ["年假", "年假-2"]
+    assert [query.target_document_id for query in queries] == ["年假", "年假-2"]
+    (tmp_path / "handbook.txt").write_text(render_handbook(documents), encoding="utf-8")
+    assert load_handbook_documents(tmp_path / "handbook.txt") == documents

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import openai
 import pytest
@@ -132,6 +132,22 @@ def test_too_few_vectors_are_an_error(endpoint: tuple[type[Recorder], OpenAI]) -
 def test_an_empty_text_is_refused(client: OpenAI) -> None:
     with pytest.raises(ValueError, match="Text 1 is empty"):
         embed_texts(["fine", " \n"], client=client)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("half \ud83d", "Text 1 holds half a character"),
+        (None, "Text 1 must be a text, not NoneType"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_before_anything_is(
+    stub: StubLLM, client: OpenAI, text: Any, message: str
+) -> None:
+    stub.clear_requests()
+    with pytest.raises(ValueError, match=message):
+        embed_texts(["fine", text], client=client, batch_size=1)
+    assert stub.requests == []
 
 
 def test_a_batch_has_at_least_one_text(client: OpenAI) -> None:

@@ -4,7 +4,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import openai
 import pytest
 from openai import OpenAI
@@ -94,15 +96,28 @@ def test_no_chunks_are_refused_before_anything_is_sent(stub: StubLLM) -> None:
         ("leave", -3, "top_k must be at least 1, not -3"),
         ("", 5, "The question is empty"),
         (" \n", 5, "The question is empty"),
+        (None, 5, "The question must be a text, not NoneType"),
+        ("Hm \ud83d?", 5, r"The question holds half a character at position 3 \(.*U\+D83D"),
+        ("leave", "3", "top_k must be a whole number, not '3'"),
+        ("leave", True, "top_k must be a whole number, not True"),
+        ("leave", 2.0, "top_k must be a whole number, not 2.0"),
+        ("leave", np.int64(0), "top_k must be at least 1, not 0"),
     ],
 )
 def test_a_bad_question_or_top_k_is_refused(
-    chunks: list[Chunk], question: str, top_k: int, message: str
+    stub: StubLLM, chunks: list[Chunk], question: Any, top_k: Any, message: str
 ) -> None:
     retriever, _ = build_dense_retriever(chunks[:2], "refused")
+    stub.clear_requests()
 
     with pytest.raises(ValueError, match=message):
         retriever(question, top_k=top_k)
+    assert stub.requests == []
+
+
+def test_a_numpy_top_k_is_a_number(chunks: list[Chunk]) -> None:
+    retriever, _ = build_dense_retriever(chunks[:3], "numpy")
+    assert len(retriever("leave", top_k=np.int64(2))) == 2
 
 
 def test_an_unreachable_endpoint_is_the_clients_own_exception(chunks: list[Chunk]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import openai
 import pytest
@@ -87,6 +88,40 @@ def test_an_empty_question_is_refused(answer: Callable[..., str], stub: StubLLM)
     with pytest.raises(ValueError, match="The question is empty"):
         answer(" ", CONTEXT)
     assert stub.requests == []
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("question", "context", "message"),
+    [
+        ("Hm \ud83d?", CONTEXT, "The question holds half a character"),
+        (None, CONTEXT, "The question must be a text, not NoneType"),
+        (QUESTION, ["fine", "half \udc4d"], "Passage 2 holds half a character"),
+        (QUESTION, [None], "Passage 1 must be a text, not NoneType"),
+        (QUESTION, CONTEXT[0], "The context must be a list of texts, not str"),
+        (QUESTION, None, "The context must be a list of texts, not NoneType"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_before_anything_is(
+    answer: Callable[..., str],
+    stub: StubLLM,
+    monkeypatch: pytest.MonkeyPatch,
+    question: Any,
+    context: Any,
+    message: str,
+) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL")  # not even a client is asked for
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with pytest.raises(ValueError, match=message):
+        answer(question, context)
+    assert stub.requests == []
+
+
+@BOTH
+@pytest.mark.parametrize("context", [tuple(CONTEXT), [*CONTEXT, ""]])
+def test_any_iterable_of_passages_is_a_context(answer: Callable[..., str], context: Any) -> None:
+    assert "28 days" in answer(QUESTION, context)
+    assert "28 days" in answer(QUESTION, iter(context))
 
 
 def test_the_prompt_numbers_the_passages_and_demands_the_context() -> None:

@@ -30,6 +30,7 @@ from rag_tutorials.loopback.doors import OwnUserProtocol
 from rag_tutorials.pipeline import Retriever, build_dense_retriever
 from rag_tutorials.services.lifeline import Lifeline, send
 from rag_tutorials.services.remote import remote_context
+from rag_tutorials.texts import nonblank_text
 from rag_tutorials.tracing import configure_tracing, get_tracer, traced_retrieval
 
 SERVICE_NAME = "retrieval-service"
@@ -82,11 +83,13 @@ def _parse(body: bytes) -> tuple[str, int]:
     try:
         fields: Any = json.loads(body)
         question, top_k = fields["question"], fields.get("top_k", 3)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _BadRequestError('Send a JSON object: {"question": "…", "top_k": 3}.') from error
-    if not isinstance(question, str) or not question.strip():
-        raise _BadRequestError("The question must be a text that is not empty.")
-    if not isinstance(top_k, int) or top_k < 1:
+    try:
+        nonblank_text(question, "The question")
+    except ValueError as error:
+        raise _BadRequestError(str(error)) from error
+    if not isinstance(top_k, int) or isinstance(top_k, bool) or top_k < 1:
         raise _BadRequestError("top_k must be a whole number, 1 or more.")
     return question, top_k
 

@@ -19,7 +19,12 @@ from opentelemetry.trace import Link, SpanKind, Tracer
 from rag_tutorials.qa import answer_with_context
 from rag_tutorials.services.lifeline import Lifeline, Message, send
 from rag_tutorials.services.remote import remote_context
-from rag_tutorials.tracing import configure_tracing, get_tracer, traced_generation
+from rag_tutorials.tracing import (
+    configure_tracing,
+    get_tracer,
+    record_failure,
+    traced_generation,
+)
 
 SERVICE_NAME = "answer-worker"
 SPAN_NAME = "process question"
@@ -35,7 +40,7 @@ def build_handler(answer_fn: Callable[..., str], tracer: Tracer) -> Callable[[Me
     answer = traced_generation(answer_fn, tracer)
 
     def handle(message: Message) -> Message:
-        with remote_context(message.get("headers") or {}):
+        with remote_context(_headers(message)):
             sender = trace.get_current_span().get_span_context()
             attributes: dict[str, Any] = {
                 SpanAttributes.OPENINFERENCE_SPAN_KIND: OpenInferenceSpanKindValues.CHAIN.value
@@ -55,12 +60,17 @@ def build_handler(answer_fn: Callable[..., str], tracer: Tracer) -> Callable[[Me
                 try:
                     result["answer"] = answer(message["question"], message["context"])
                 except Exception as error:  # one bad message must not end the worker
-                    span.record_exception(error)
-                    span.set_status(trace.StatusCode.ERROR, f"{type(error).__name__}: {error}")
-                    result["error"] = f"{type(error).__name__}: {error}"
+                    result["error"] = record_failure(span, error)
         return result
 
     return handle
+
+
+def _headers(message: Message) -> dict[str, str]:
+    headers = message.get("headers")
+    if not isinstance(headers, dict):
+        return {}
+    return {name: value for name, value in headers.items() if isinstance(value, str)}
 
 
 def _without_parent() -> Context:

@@ -3,7 +3,6 @@
 Spec: https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conventions.md
 """
 
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -19,11 +18,9 @@ from rag_tutorials.schema import RetrievalResult
 from rag_tutorials.tracing._values import (
     UnusableError,
     number_of,
-    shown,
     text_of,
     text_or_json,
     to_json,
-    whole,
     whole_number_of,
 )
 
@@ -125,32 +122,6 @@ def put_results(record: Record, results: object, max_chars: int | None) -> None:
     record[ATTR_OUTPUT_VALUE] = to_json(ranking)
     record[SpanAttributes.OUTPUT_MIME_TYPE] = _JSON
     return None
-
-
-def exception_attributes(error: BaseException) -> dict[str, str]:
-    """What the event of an exception holds, in OpenTelemetry's names.
-
-    The SDK's own `record_exception` fails where the exception's text does, and leaves in it what
-    an exporter cannot encode.
-
-    https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/
-    """
-    kind = type(error)
-    name = (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
-    try:
-        stacktrace = whole("".join(traceback.format_exception(error)))
-    except Exception:
-        stacktrace = name
-    return {
-        "exception.type": name,
-        "exception.message": shown(error),
-        "exception.stacktrace": stacktrace,
-        "exception.escaped": "False",
-    }
 
 
 def _put(record: Record, key: str, mime_key: str, value: object, max_chars: int | None) -> None:

@@ -1,5 +1,7 @@
 """Spans that reach the backend whole: one odd value loses neither its span nor the others."""
 
+import logging
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,11 +10,13 @@ from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanKind, Status
+from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from rag_tutorials.tracing._values import attributes_of, shown, whole
 
 _LATEST = 2**64 - 1
+
+logger = logging.getLogger(__name__)
 
 
 def whole_span(span: ReadableSpan) -> ReadableSpan:
@@ -92,6 +96,37 @@ def protect_exports(provider: TracerProvider) -> None:
             continue
         if not isinstance(exporter, WholeSpanExporter) and not isinstance(exporter.export, _Whole):
             exporter.export = _Whole(exporter.export)  # type: ignore[method-assign]
+
+
+def record_failure(span: Span, error: BaseException) -> str:
+    """Record an exception as an event, set the status ERROR, and return its type with its text.
+
+    The SDK's own `record_exception` and `use_span` replace an exception whose text cannot be read
+    by another one, and leave in the span what an exporter cannot encode. This never raises.
+
+    https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/
+    """
+    kind, message = type(error), shown(error)
+    name = kind.__qualname__
+    if kind.__module__ != "builtins":
+        name = f"{kind.__module__}.{name}"
+    sentence = f"{kind.__name__}: {message}"
+    try:
+        stacktrace = whole("".join(traceback.format_exception(error)))
+    except Exception:
+        stacktrace = sentence
+    attributes = {
+        "exception.type": name,
+        "exception.message": message,
+        "exception.stacktrace": stacktrace,
+        "exception.escaped": "False",
+    }
+    try:
+        span.add_event("exception", attributes)
+        span.set_status(StatusCode.ERROR, sentence)
+    except Exception:
+        logger.warning("A span lacks its exception.", exc_info=True)
+    return sentence
 
 
 class _Whole:

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 
 from openinference.semconv.trace import OpenInferenceSpanKindValues, SpanAttributes
 from opentelemetry import context
-from opentelemetry.trace import Span, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace import Span, Tracer, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
 from rag_tutorials.schema import RetrievalResult
@@ -27,13 +27,13 @@ from rag_tutorials.tracing._arguments import QUESTION_NAMES, accepts, reader, wi
 from rag_tutorials.tracing._attributes import (
     ATTR_LLM_MODEL_NAME,
     Record,
-    exception_attributes,
     put_answer,
     put_prompt,
     put_question,
     put_results,
     put_top_k,
 )
+from rag_tutorials.tracing._delivery import record_failure
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -321,7 +321,8 @@ def _traced(
                     recorder.record(span, describe_output, result)
                 return result
             except BaseException as error:
-                recorder.fail(span, error)
+                if span.is_recording():
+                    record_failure(span, error)
                 raise
             finally:
                 context.detach(token)
@@ -345,7 +346,8 @@ def _traced(
                 recorder.record(span, describe_output, result)
             return result
         except BaseException as error:
-            recorder.fail(span, error)
+            if span.is_recording():
+                record_failure(span, error)
             raise
         finally:
             context.detach(token)
@@ -391,16 +393,6 @@ class _Recorder:
                     "The %s span of %s lacks %s, which could not be recorded: %s.",
                     *(self._span_name, self._of, key, reason),
                 )
-
-    def fail(self, span: Span, error: BaseException) -> None:
-        try:
-            if span.is_recording():
-                attributes = exception_attributes(error)
-                span.add_event("exception", attributes)
-                message = attributes["exception.message"]
-                span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {message}"))
-        except Exception:
-            logger.warning("A span lacks its exception.", exc_info=True)
 
     def end(self, span: Span) -> None:
         try:

@@ -120,6 +120,13 @@ def test_a_bad_request_is_one_sentence(service: Process, body: dict[str, Any]) -
     assert answer.json()["error"].endswith(".")
 
 
+@pytest.mark.parametrize("content", [b'{"question": "half \\ud83d"}', b"[" * 100_000, b"\xff", b""])
+def test_a_bad_body_is_one_sentence(service: Process, content: bytes) -> None:
+    answer = httpx.post(f"{service.url}/retrieve", content=content, trust_env=False)
+    assert answer.status_code == 400
+    assert answer.json()["error"].endswith(".")
+
+
 def test_calls_at_the_same_time_are_not_mixed(service: Process, receiver: Receiver) -> None:
     def call(number: int) -> None:
         headers = {
@@ -171,6 +178,19 @@ def test_one_bad_message_does_not_end_the_worker(worker: Process, receiver: Rece
     assert "eight" in worker.get()["answer"]
 
 
+@pytest.mark.parametrize("headers", ["nonsense", [1], {"traceparent": 5, "baggage": None}])
+def test_odd_headers_of_a_message_are_none(worker: Process, headers: Any) -> None:
+    worker.put({"headers": headers, **MESSAGE})
+    assert "eight" in worker.get()["answer"]
+
+
+def test_half_a_character_in_a_message_is_a_sentence(worker: Process, receiver: Receiver) -> None:
+    worker.put({"question": "half \ud83d", "context": []})
+    result = worker.get()
+    assert result["error"].startswith("ValueError: The question holds half a character")
+    assert "process question" in receiver.in_trace(result["trace_id"])
+
+
 def test_lines_that_are_no_message_are_ignored_and_stdin_ends_the_worker(
     receiver: Receiver, stub: StubLLM
 ) -> None:
@@ -183,12 +203,12 @@ def test_lines_that_are_no_message_are_ignored_and_stdin_ends_the_worker(
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(f"nonsense\n[1]\n{json.dumps(MESSAGE)}\n")
+        process.stdin.write(f"nonsense\n{'[' * 100_000}\n[1]\n{json.dumps(MESSAGE)}\n")
         process.stdin.flush()
         assert json.loads(process.stdout.readline()) == {"ready": True}
         assert "eight" in json.loads(process.stdout.readline())["answer"]
         _, complaints = process.communicate(timeout=60)
-    assert complaints.count("ignored") == 2
+    assert complaints.count("ignored") == 3
 
 
 def test_starting_again_stops_the_earlier_one(receiver: Receiver, stub: StubLLM) -> None:

@@ -251,6 +251,97 @@ assert [s.name for s in exporter.get_finished_spans()] == ["one", "two"]
     )
 
 
+def test_calls_again_leave_one_worker_thread_and_no_place_behind(receiver: Receiver) -> None:
+    run(
+        """
+import threading
+def workers():
+    return [t for t in threading.enumerate() if t.name.startswith("OtelBatch")]
+def is_shut_down(exporter):
+    return exporter.export(()).name == "FAILURE"
+first, second = InMemorySpanExporter(), InMemorySpanExporter()
+for _ in range(6):
+    provider = configure_tracing(exporter=first, batch=True)
+    span("to the first")
+    assert len(workers()) == 1, workers()
+configure_tracing(exporter=first)  # nothing waits any longer, and nothing is shut down
+assert workers() == [] and len(first.get_finished_spans()) == 6
+span("at once")
+assert len(first.get_finished_spans()) == 7
+configure_tracing(exporter=first, batch=True)
+configure_tracing(exporter=second, batch=True, project_name="other")
+assert len(workers()) == 1 and is_shut_down(first) and not is_shut_down(second)
+configure_tracing(endpoint=sys.argv[1], batch=True)
+span("to the receiver")
+assert len(workers()) == 1 and is_shut_down(second)
+provider.force_flush()
+configure_tracing()
+assert workers() == []
+assert len(first.get_finished_spans()) == 7 and second.get_finished_spans() == ()
+""",
+        receiver.url,
+    )
+    assert receiver.names == ["to the receiver"]
+
+
+def test_a_call_that_is_refused_leaves_no_worker_thread() -> None:
+    run(
+        """
+import threading
+trace.set_tracer_provider(trace.NoOpTracerProvider())
+try:
+    configure_tracing(exporter=InMemorySpanExporter(), batch=True)
+except RuntimeError:
+    assert threading.active_count() == 1
+"""
+    )
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_no_value_loses_a_span(receiver: Receiver, batch: bool) -> None:
+    done = run(
+        f"""
+half = "half \\ud83d end"
+provider = configure_tracing(
+    endpoint=sys.argv[1], service_name=half, project_name=half, batch={batch}
+)
+span(half)
+try:
+    with get_tracer(half).start_as_current_span("failed"):
+        raise ValueError(half)
+except ValueError:
+    pass
+with get_tracer("test").start_as_current_span("bytes") as odd:
+    odd.set_attribute("key", b"bytes")
+span("good")
+""",
+        receiver.url,
+    )
+    assert set(receiver.names) == {"half \ufffd end", "failed", "bytes", "good"}
+    assert receiver.received[0].resource["service.name"] == "half \ufffd end"
+    assert done.stderr == ""
+
+
+def test_no_value_loses_a_span_of_phoenix_register(receiver: Receiver, tmp_path: Path) -> None:
+    done = run(
+        """
+from phoenix.otel import register
+provider = register(
+    endpoint=sys.argv[1] + "/v1/traces", protocol="http/protobuf", batch=True, verbose=False
+)
+ours = InMemorySpanExporter()
+configure_tracing(exporter=ours)
+span("half \\ud83d")
+span("good")
+assert [s.name for s in ours.get_finished_spans()] == ["half \\ufffd", "good"]
+""",
+        receiver.url,
+        PHOENIX_WORKING_DIR=str(tmp_path),
+    )
+    assert receiver.names == ["half \ufffd", "good"]
+    assert "Failed to encode" not in done.stderr
+
+
 def test_more_than_128_attributes_are_kept() -> None:
     run(
         """

@@ -1,11 +1,14 @@
 """The wrappers, judged by the spans that they leave and by what they leave alone."""
 
 import asyncio
+import dataclasses
+import decimal
 import functools
 import inspect
 import json
-import logging
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,9 @@ from openinference.semconv.trace import (
     OpenInferenceSpanKindValues,
     SpanAttributes,
 )
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry import context
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
@@ -481,15 +486,266 @@ def test_an_iterator_of_results_is_not_consumed(traces: Traces) -> None:
     assert list(results) == RESULTS
 
 
-def test_what_cannot_be_recorded_does_not_break_the_call(
+@dataclasses.dataclass
+class Passage:
+    """A result of somebody else's class, with what a result has."""
+
+    chunk_id: Any = "b"
+    text: Any = "B"
+    source: Any = "dense"
+
+    @property
+    def score(self) -> float:
+        raise ConnectionError("the index is away")
+
+
+def odd(**fields: Any) -> RetrievalResult:
+    return dataclasses.replace(RESULTS[1], **fields)
+
+
+ID, CONTENT, SCORE, METADATA = (
+    DocumentAttributes.DOCUMENT_ID,
+    DocumentAttributes.DOCUMENT_CONTENT,
+    DocumentAttributes.DOCUMENT_SCORE,
+    DocumentAttributes.DOCUMENT_METADATA,
+)
+
+
+@pytest.mark.parametrize(
+    ("result", "field"),
+    [
+        *((odd(score=score), SCORE) for score in (None, "0.9", float("nan"), float("inf"), True)),
+        (odd(score=np.array([0.1, 0.2])), SCORE),
+        (odd(chunk_id=None), ID),
+        (odd(chunk_id=["a"]), ID),
+        (odd(text=None), CONTENT),
+        (odd(text=b"\xff"), CONTENT),
+        (odd(source=None), METADATA),
+        (Passage(), SCORE),
+        (object.__new__(RetrievalResult), None),
+        (None, None),
+        (object(), None),
+    ],
+)
+def test_only_the_field_that_cannot_be_recorded_is_left_out_and_named_once(
+    traces: Traces, caplog: pytest.LogCaptureFixture, result: Any, field: str | None
+) -> None:
+    results = [RESULTS[0], result, RESULTS[2], result]
+    retrieval = traced_retrieval(lambda question: results, traces.tracer)
+    for _ in range(2):
+        assert retrieval(QUESTION) is results
+
+    for span in traces.spans:
+        attributes = dict(span.attributes or {})
+        assert span.status.status_code is StatusCode.UNSET
+        assert attributes[ATTR_RETRIEVAL_DOCUMENT_COUNT] == 4
+        for good in (0, 2):
+            for key in (ID, CONTENT, SCORE, METADATA):
+                assert document(good, key) in attributes
+        if field is not None:
+            left = {key for key in (ID, CONTENT, SCORE, METADATA) if document(1, key) in attributes}
+            assert left == {ID, CONTENT, SCORE, METADATA} - {field}
+        json.loads(attributes[ATTR_OUTPUT_VALUE], parse_constant=pytest.fail)
+    said = [record.getMessage() for record in caplog.records]
+    if field is not None:
+        (sentence,) = said
+        assert document(1, field) in sentence
+    assert said
+    assert len(set(said)) == len(said)
+
+
+@pytest.mark.parametrize(
+    ("fields", "key", "expected"),
+    [
+        ({"score": np.float32(0.5)}, SCORE, 0.5),
+        ({"score": np.array([0.5])}, SCORE, 0.5),
+        ({"score": decimal.Decimal("0.5")}, SCORE, 0.5),
+        ({"chunk_id": 7}, ID, "7"),
+        ({"chunk_id": uuid.UUID(int=3)}, ID, "00000000-0000-0000-0000-000000000003"),
+        ({"chunk_id": "half \ud83d"}, ID, "half \ufffd"),
+        ({"source": Path("index")}, METADATA, '{"source": "index"}'),
+        ({"source": "half \ud83d"}, METADATA, '{"source": "half \ufffd"}'),
+        ({"text": b"bytes"}, CONTENT, "bytes"),
+        ({"text": "half \ud83d"}, CONTENT, "half \ufffd"),
+    ],
+)
+def test_a_field_that_can_be_recorded_is(
+    traces: Traces,
+    caplog: pytest.LogCaptureFixture,
+    fields: dict[str, Any],
+    key: str,
+    expected: object,
+) -> None:
+    traced_retrieval(lambda question: [odd(**fields)], traces.tracer)(QUESTION)
+    attributes = traces.attributes("retrieval")
+    assert attributes[document(0, key)] == expected
+    assert (
+        len([name for name in attributes if name.startswith(f"{ATTR_RETRIEVAL_DOCUMENTS}.")]) == 4
+    )
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("top_k", "expected"),
+    [(np.int64(3), 3), (True, None), ("3", None), (2.5, None), (2**70, None), (None, None)],
+)
+def test_top_k_is_a_number_or_left_out(
+    traces: Traces, caplog: pytest.LogCaptureFixture, top_k: Any, expected: int | None
+) -> None:
+    traced_retrieval(lambda question, top_k: RESULTS, traces.tracer)(QUESTION, top_k=top_k)
+    found = traces.attributes("retrieval").get(ATTR_RETRIEVAL_TOP_K)
+    assert (found, type(found)) == (expected, type(expected))
+    left_out = expected is None and top_k is not None
+    assert [ATTR_RETRIEVAL_TOP_K in r.getMessage() for r in caplog.records] == [True] * left_out
+
+
+@pytest.mark.parametrize(
+    ("results", "output"),
+    [
+        (None, None),
+        ({"a": float("nan"), "half \ud83d": 1}, '{"a": null, "half \ufffd": 1}'),
+        ("half \ud83d", "half \ufffd"),
+        (b"bytes", "bytes"),
+        (iter(RESULTS), None),
+        (map(str, RESULTS), None),
+        (object(), None),
+        (5, "5"),
+    ],
+)
+def test_results_that_are_no_sequence_are_recorded_as_output_if_they_can_be(
+    traces: Traces, results: Any, output: str | None
+) -> None:
+    assert traced_retrieval(lambda question: results, traces.tracer)(QUESTION) is results
+    attributes = traces.attributes("retrieval")
+    assert attributes.get(ATTR_OUTPUT_VALUE) == output
+    assert ATTR_RETRIEVAL_DOCUMENT_COUNT not in attributes
+
+
+def test_documents_as_tuples_mappings_and_other_things(traces: Traces) -> None:
+    results = ({"chunk_id": "a", "text": "A"}, ("b", 0.5), {"page": 1}, "just text", Passage())
+    traced_retrieval(lambda question: results, traces.tracer)(QUESTION)
+    attributes = traces.attributes("retrieval")
+    assert attributes[document(0, ID)] == "a"
+    contents = [attributes[document(index, CONTENT)] for index in range(5)]
+    assert contents == ["A", '["b", 0.5]', '{"page": 1}', "just text", "B"]
+    assert json.loads(attributes[ATTR_OUTPUT_VALUE]) == [{"id": "a"}, {"id": "b"}]
+
+
+def test_json_that_is_cut_is_not_called_json(traces: Traces) -> None:
+    traced_generation(lambda messages: {"text": "x" * 99}, traces.tracer, max_chars=9)(["x" * 99])
+    attributes = traces.attributes("generation")
+    assert (attributes[INPUT_MIME], attributes[OUTPUT_MIME]) == (TEXT, TEXT)
+
+
+def test_a_passage_that_cannot_be_read_is_left_out_alone(
     traces: Traces, caplog: pytest.LogCaptureFixture
 ) -> None:
-    score: Any = "no number"
-    results = [RetrievalResult("a-00", score, "dense", "A")]
-    with caplog.at_level(logging.WARNING):
-        assert traced_retrieval(lambda question: results, traces.tracer)(QUESTION) == results
-    assert traces.span.status.status_code is StatusCode.UNSET
-    assert "could not be recorded" in caplog.text
+    passages = [MuteError(), "half \ud83d", None, 5]
+    traced_generation(answer_any, traces.tracer)(QUESTION, passages)
+    prompt = json.loads(traces.attributes("generation")[ATTR_INPUT_VALUE])
+    assert prompt == {"question": QUESTION, "context": [None, "half \ufffd", None, "5"]}
+    (sentence,) = [record.getMessage() for record in caplog.records]
+    assert "context" in sentence
+
+
+def answer_any(question: Any, context: Any) -> Any:
+    return "yes"
+
+
+class MuteError(Exception):
+    """Its text cannot be read."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MuteError(),
+        ValueError("half \ud83d"),
+        ExceptionGroup("both", [ValueError("half \ud83d")]),
+        StopIteration(1),
+        KeyboardInterrupt(),
+        SystemExit(3),
+        GeneratorExit(),
+        asyncio.CancelledError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_the_callers_error_passes_and_is_recorded_whatever_it_is(
+    traces: Traces, error: BaseException
+) -> None:
+    def fail(question: str) -> str:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        traced_generation(fail, traces.tracer)(QUESTION)
+
+    assert caught.value is error
+    assert "fail" in [entry.name for entry in caught.traceback]
+    assert traces.span.status.status_code is StatusCode.ERROR
+    assert [event.name for event in traces.span.events] == ["exception"]
+    encode_spans(traces.spans)
+
+
+def test_an_await_that_is_cancelled_is_an_error(traces: Traces) -> None:
+    async def wait(question: str) -> str:
+        await asyncio.Event().wait()
+        return "never"
+
+    async def cancel() -> None:
+        task = asyncio.create_task(traced_generation(wait, traces.tracer)(QUESTION))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancel())
+    assert traces.span.status.description == "CancelledError: "
+
+
+class Broken(SpanProcessor):
+    """A span processor with a mistake in it."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def on_start(self, *_: object, **__: object) -> None:
+        if self.where == "start":
+            raise RuntimeError("a mistake at the start")
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if self.where == "end":
+            raise RuntimeError("a mistake at the end")
+
+
+@pytest.mark.parametrize("where", ["start", "end"])
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_broken_span_processor_costs_neither_result_nor_error(
+    traces: Traces, where: str, is_async: bool
+) -> None:
+    def retrieve_or_fail(question: str, top_k: int = 5) -> list[RetrievalResult]:
+        if not question:
+            raise LookupError("no question")
+        return RESULTS
+
+    async def retrieve_or_fail_async(question: str, top_k: int = 5) -> list[RetrievalResult]:
+        return retrieve_or_fail(question)
+
+    provider = TracerProvider()
+    provider.add_span_processor(Broken(where))
+    fn: Any = retrieve_or_fail_async if is_async else retrieve_or_fail
+    retrieval = traced_retrieval(fn, provider.get_tracer("test"))
+    before = context.get_current()
+
+    def call(question: str) -> Any:
+        return asyncio.run(retrieval(question)) if is_async else retrieval(question)
+
+    assert call(QUESTION) is RESULTS
+    with pytest.raises(LookupError, match="no question"):
+        call("")
+    assert context.get_current() == before
 
 
 def test_more_documents_than_the_sdk_keeps_by_default() -> None:
@@ -561,6 +817,66 @@ def test_generator_functions_are_refused(traces: Traces) -> None:
         traced_retrieval(functools.partial(stream), traces.tracer)
     with pytest.raises(TypeError, match="stream_async is a generator function"):
         traced_generation(stream_async, traces.tracer)
+
+
+class Response:
+    """A response that comes in pieces, as the OpenAI client gives it."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        return "piece"
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class AsyncResponse:
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self
+
+    async def __anext__(self) -> str:
+        return "piece"
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize(
+    "result",
+    [stream(QUESTION), stream_async(QUESTION), Response(), AsyncResponse()],
+    ids=lambda result: type(result).__name__,
+)
+def test_a_stream_is_refused_at_the_first_call(result: Any) -> None:
+    traces = Traces(TracerProvider())
+    before = context.get_current()
+    generate = traced_generation(lambda question: result, traces.tracer)
+    with pytest.raises(TypeError, match=r"<lambda> returned a stream: .*Wrap a function that"):
+        generate(QUESTION)
+    assert traces.span.status.status_code is StatusCode.ERROR
+    assert context.get_current() == before
+    if isinstance(result, Response):
+        assert result.closed == 1
+    if inspect.isgenerator(result):
+        assert inspect.getgeneratorstate(result) == inspect.GEN_CLOSED
+
+
+@pytest.mark.parametrize("result", [AsyncResponse(), Response()], ids=["async", "sync"])
+def test_a_stream_of_an_async_function_is_refused_and_closed(traces: Traces, result: Any) -> None:
+    async def generate(question: str) -> Any:
+        return result
+
+    result.closed = 0
+    with pytest.raises(TypeError, match="generate returned a stream"):
+        asyncio.run(traced_generation(generate, traces.tracer)(QUESTION))
+    assert result.closed == 1
 
 
 def test_what_is_not_callable_is_refused(traces: Traces) -> None:
