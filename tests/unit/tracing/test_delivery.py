@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import (
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanContext, StatusCode, TraceFlags, Tracer
 
-from rag_tutorials.course.equipment.receiver import Receiver
+from rag_tutorials.course.equipment import Receiver
 from rag_tutorials.tracing import protect_exports, record_failure
 from rag_tutorials.tracing._delivery import WholeSpanExporter, whole_span
 

@@ -281,7 +281,7 @@ assert len(first.get_finished_spans()) == 7 and second.get_finished_spans() == (
 """,
         receiver.url,
     )
-    assert receiver.names == ["to the receiver"]
+    assert names(receiver) == ["to the receiver"]
 
 
 def test_a_call_that_is_refused_leaves_no_worker_thread() -> None:
@@ -317,8 +317,8 @@ span("good")
 """,
         receiver.url,
     )
-    assert set(receiver.names) == {"half \ufffd end", "failed", "bytes", "good"}
-    assert receiver.received[0].resource["service.name"] == "half \ufffd end"
+    assert set(names(receiver)) == {"half \ufffd end", "failed", "bytes", "good"}
+    assert receiver.spans[0].resource["service.name"] == "half \ufffd end"
     assert done.stderr == ""
 
 
@@ -338,7 +338,7 @@ assert [s.name for s in ours.get_finished_spans()] == ["half \\ufffd", "good"]
         receiver.url,
         PHOENIX_WORKING_DIR=str(tmp_path),
     )
-    assert receiver.names == ["half \ufffd", "good"]
+    assert names(receiver) == ["half \ufffd", "good"]
     assert "Failed to encode" not in done.stderr
 
 
