@@ -1,9 +1,9 @@
 """Print the rooms of `src` with their files and lines, and the arrows between them.
 
-`python scripts/rooms.py` needs no environment. A room is a folder of the package, with the files
-that lie directly in it; the files at the top of the package are the room `application`. Its
-sub-folders are rooms of their own. An arrow says whose names a room's files import, also inside
-functions.
+`python scripts/rooms.py` needs no environment. Each folder of the package is counted by itself,
+with the files directly in it; those at the top are called `application`. A room is a folder of the
+first or second level; what lies deeper is a part of its room. An arrow says from which other rooms
+a folder's files import, also inside functions.
 """
 
 import ast
@@ -18,7 +18,7 @@ TOP = "application"
 
 @dataclass
 class Room:
-    """A folder's own files and lines, and the rooms that these files import from."""
+    """A folder's own files and lines, and the other rooms that these files import from."""
 
     files: int = 0
     lines: int = 0
@@ -56,39 +56,50 @@ def targets(file: Path, known: Mapping[str, Path], source: Path = SOURCE) -> Ite
             yield name
 
 
-def room_of(file: Path, source: Path = SOURCE) -> str:
-    """Return the room that a file lies in, such as `course/traces`."""
+def folder_of(file: Path, source: Path = SOURCE) -> str:
+    """Return the folder of a file below the package, such as `course/traces`."""
     return "/".join(file.parent.relative_to(source / PACKAGE).parts) or TOP
 
 
+def room_of(folder: str) -> str:
+    """Return the room that a folder is, or is a part of."""
+    return "/".join(folder.split("/")[:2])
+
+
 def rooms(source: Path = SOURCE) -> dict[str, Room]:
-    """Return the rooms by name, those first that nobody else stands on."""
+    """Return the folders by name, those first that nobody else stands on."""
     known = modules(source)
     found: dict[str, Room] = {}
     for file in known.values():
-        room = found.setdefault(room_of(file, source), Room())
+        folder = folder_of(file, source)
+        room = found.setdefault(folder, Room())
         room.files += 1
         room.lines += len(file.read_text(encoding="utf-8").splitlines())
-        room.knows |= {room_of(known[name], source) for name in targets(file, known, source)}
-    for name, room in found.items():
-        room.knows.discard(name)
-    return dict(sorted(found.items(), key=lambda item: (-len(reached(found, item[0])), item[0])))
+        for name in targets(file, known, source):
+            room.knows.add(room_of(folder_of(known[name], source)))
+        room.knows.discard(room_of(folder))
+    height = {room_of(folder): len(reached(found, room_of(folder))) for folder in found}
+    return dict(
+        sorted(found.items(), key=lambda item: (-height[room_of(item[0])], *item[0].split("/")))
+    )
 
 
 def reached(found: Mapping[str, Room], start: str) -> set[str]:
-    """Return the rooms that can be reached from one by its arrows."""
+    """Return the rooms that can be reached from one by the arrows of its folders."""
     seen: set[str] = set()
     todo = [start]
     while todo:
-        for name in found[todo.pop()].knows - seen:
-            seen.add(name)
-            todo.append(name)
+        here = todo.pop()
+        for folder, room in found.items():
+            if room_of(folder) == here:
+                todo += room.knows - seen
+                seen |= room.knows
     return seen
 
 
 def circles(found: Mapping[str, Room]) -> list[str]:
     """Return the rooms from which arrows lead back to themselves."""
-    return sorted(name for name in found if name in reached(found, name))
+    return sorted({room for room in map(room_of, found) if room in reached(found, room)})
 
 
 def picture(found: Mapping[str, Room]) -> str:

@@ -160,6 +160,7 @@ def write(source: Path, **files: str) -> Path:
 def test_the_picture_shows_files_lines_and_arrows(tmp_path: Path) -> None:
     source = write(
         tmp_path,
+        course__low__deep__d="from rag_tutorials.course.low import c\n",
         qa="import json\n",
         course__a="from rag_tutorials.qa import ask\ndef f():\n    from . import low\n",
         course__low__b="x = 1\n",
@@ -170,11 +171,15 @@ def test_the_picture_shows_files_lines_and_arrows(tmp_path: Path) -> None:
     assert {name: (room.files, room.lines, room.knows) for name, room in found.items()} == {
         "course": (1, 3, {"course/low", "application"}),
         "course/low": (3, 2, set()),
+        "course/low/deep": (1, 1, set()),  # a part of its room
         "application": (1, 1, set()),
     }
     assert circles(found) == []
     lines = picture(found).splitlines()
-    assert lines[1].split() == ["course", "1", "3", "50", "application,", "course/low"]
-    assert lines[-1].split() == ["5", "6"]
+    assert lines[1].split() == ["course", "1", "3", "43", "application,", "course/low"]
+    assert lines[-1].split() == ["6", "7"]
     write(source, course__low__up="import rag_tutorials.course.a\n")
+    assert circles(rooms(source)) == ["course", "course/low"]
+    (source / "rag_tutorials/course/low/up.py").unlink()
+    write(source, course__low__deep__up="import rag_tutorials.course.a\n")
     assert circles(rooms(source)) == ["course", "course/low"]
