@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.util import BoundedList
@@ -26,14 +27,16 @@ def whole_span(span: ReadableSpan) -> ReadableSpan:
     of OTLP give up on all spans of a request; over bytes Phoenix gives up on the span.
     """
     attributes, events, links = span.attributes or {}, span.events, span.links
-    scope, status = span.instrumentation_scope, span.status
+    scope, status, resource = span.instrumentation_scope, span.status, span.resource
     given = (
-        *(span.name, span.kind, span.start_time, span.end_time, scope, status, attributes),
+        *(span.name, span.kind, span.start_time, span.end_time),
+        *(scope, status, resource, attributes),
         *events,
         *links,
     )
     name, kind = _text(span.name), _kind(span.kind)
     start, end = _time(span.start_time), _time(span.end_time)
+    new_resource = _resource(resource)
     new_scope, new_status, new_attributes = (
         _scope(scope),
         _status(status),
@@ -41,7 +44,7 @@ def whole_span(span: ReadableSpan) -> ReadableSpan:
     )
     new_events, new_links = list(map(_event, events)), list(map(_link, links))
     mended = (
-        *(name, kind, start, end, new_scope, new_status, new_attributes),
+        *(name, kind, start, end, new_scope, new_status, new_resource, new_attributes),
         *new_events,
         *new_links,
     )
@@ -51,7 +54,7 @@ def whole_span(span: ReadableSpan) -> ReadableSpan:
         name=name,
         context=span.get_span_context(),
         parent=span.parent,
-        resource=span.resource,
+        resource=new_resource,
         attributes=_bounded(new_attributes, span.dropped_attributes),
         events=_bounded_list(new_events, span.dropped_events),
         links=_bounded_list(new_links, span.dropped_links),
@@ -81,21 +84,26 @@ class WholeSpanExporter(SpanExporter):
         return self.exporter.force_flush(timeout_millis)
 
 
-def protect_exports(provider: TracerProvider) -> None:
-    """Let the exporters of somebody else's provider get each span whole.
+def protect_exporter(exporter: SpanExporter) -> None:
+    """Let an exporter that somebody else has made get each span whole.
 
-    A lone surrogate or bytes in one span then lose neither it nor the rest of its batch. This
-    holds for the processors that the provider has now, those of `phoenix.otel.register()` for
-    instance; after one was added, call it again. Twice is harmless. The exporters stay the
-    objects that they are. A processor that does not tell its exporter is left alone.
+    A lone surrogate or bytes in one span then lose neither it nor the rest of its batch. The
+    exporter stays the object that it is. Twice is harmless.
+    """
+    if not isinstance(exporter, WholeSpanExporter) and not isinstance(exporter.export, _Whole):
+        exporter.export = _Whole(exporter.export)  # type: ignore[method-assign]
+
+
+def protect_exports(provider: TracerProvider) -> None:
+    """Protect the exporters that a provider has now, as one of `phoenix.otel.register()` has.
+
+    A processor that does not tell its exporter is left alone.
     """
     # The SDK has no public way to see a provider's processors.
     for processor in getattr(provider._active_span_processor, "_span_processors", ()):
         exporter = getattr(processor, "span_exporter", None)
-        if not isinstance(exporter, SpanExporter | None) or exporter is None:
-            continue
-        if not isinstance(exporter, WholeSpanExporter) and not isinstance(exporter.export, _Whole):
-            exporter.export = _Whole(exporter.export)  # type: ignore[method-assign]
+        if isinstance(exporter, SpanExporter):
+            protect_exporter(exporter)
 
 
 def record_failure(span: Span, error: BaseException) -> str:
@@ -154,6 +162,13 @@ def _time(value: Any) -> int | None:
         return min(max(int(value), 0), _LATEST)
     except (TypeError, ValueError, OverflowError):
         return 0
+
+
+def _resource(resource: Resource) -> Resource:
+    attributes = attributes_of(resource.attributes)
+    if attributes is resource.attributes:
+        return resource
+    return Resource(attributes, resource.schema_url)
 
 
 def _scope(scope: InstrumentationScope | None) -> InstrumentationScope | None:

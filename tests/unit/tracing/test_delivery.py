@@ -201,11 +201,21 @@ def test_a_copy_keeps_everything_else() -> None:
     assert dict(copy.attributes or {}) == {"second": 2, "third": MENDED}
     assert copy.status.description == MENDED
     assert (copy.dropped_attributes, copy.dropped_events, copy.dropped_links) == (1, 1, 1)
-    for same in ("context", "parent", "resource", "kind", "start_time", "end_time"):
+    assert copy.resource is span.resource
+    for same in ("context", "parent", "kind", "start_time", "end_time"):
         assert getattr(copy, same) == getattr(span, same)
     assert copy.events == span.events
     assert copy.links == span.links
     assert copy.instrumentation_scope is span.instrumentation_scope
+
+
+def test_a_resource_is_made_whole_too() -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(resource=Resource({"service.name": HALF}))
+    provider.add_span_processor(SimpleSpanProcessor(WholeSpanExporter(exporter)))
+    provider.get_tracer("test").start_span("good").end()
+    (span,) = exporter.get_finished_spans()
+    assert dict(span.resource.attributes) == {"service.name": MENDED}
 
 
 def test_a_processor_that_tells_no_exporter_is_left_alone() -> None:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from datetime import date
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -123,7 +124,7 @@ def test_a_value_has_the_form(form: Callable[[Any], Any], value: Any, expected: 
         *((number_of, value) for value in (math.nan, math.inf, np.float32("nan"), 10**400)),
         (number_of, np.array([1, 2])),
         *((whole_number_of, value) for value in (None, "3", True, np.bool_(1), 2.0, 2**63)),
-        *((text_or_json, value) for value in (iter([1]), map(str, [1]), object())),
+        *((text_or_json, value) for value in (iter([1]), map(str, [1]), object(), Mock())),
     ],
     ids=kind,
 )
