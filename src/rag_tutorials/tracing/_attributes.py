@@ -118,7 +118,7 @@ def put_results(record: Record, results: object, max_chars: int | None) -> None:
             _put_document(record, ranking, index, result, max_chars)
     except Exception as error:  # a sequence that cannot be read to its end
         record.miss(f"{ATTR_RETRIEVAL_DOCUMENTS}.{index + 1}", error)
-    record[ATTR_RETRIEVAL_DOCUMENT_COUNT] = index + 1
+    record.put(ATTR_RETRIEVAL_DOCUMENT_COUNT, len, results)
     record[ATTR_OUTPUT_VALUE] = to_json(ranking)
     record[SpanAttributes.OUTPUT_MIME_TYPE] = _JSON
     return None

@@ -137,7 +137,7 @@ def attribute_value(value: Any) -> Any:
     """The value itself if OTLP and Phoenix can keep it as an attribute, else the nearest that can.
 
     Phoenix loses the whole span over bytes, which become text; an int of over 64 bits becomes its
-    digits, as OpenTelemetry says. A NaN stays: OTLP has it, and Phoenix shows null.
+    digits, as OpenTelemetry says. A NaN stays: OTLP has it, and Phoenix drops it alone.
 
     https://opentelemetry.io/docs/specs/otel/common/attribute-type-mapping/
     """

@@ -631,6 +631,27 @@ def test_documents_as_tuples_mappings_and_other_things(traces: Traces) -> None:
     assert json.loads(attributes[ATTR_OUTPUT_VALUE]) == [{"id": "a"}, {"id": "b"}]
 
 
+class Lazy(list[RetrievalResult]):
+    """A sequence that cannot be read to its end."""
+
+    def __iter__(self) -> Iterator[RetrievalResult]:
+        yield RESULTS[0]
+        raise ConnectionError("the index is away")
+
+
+def test_results_that_cannot_be_read_to_their_end_are_recorded_as_far_as_they_go(
+    traces: Traces, caplog: pytest.LogCaptureFixture
+) -> None:
+    results = Lazy(RESULTS)
+    assert traced_retrieval(lambda question: results, traces.tracer)(QUESTION) is results
+    attributes = traces.attributes("retrieval")
+    assert attributes[document(0, ID)] == RESULTS[0].chunk_id
+    assert attributes[ATTR_RETRIEVAL_DOCUMENT_COUNT] == 3
+    (sentence,) = [record.getMessage() for record in caplog.records]
+    assert "retrieval.documents.1" in sentence
+    assert "ConnectionError" in sentence
+
+
 def test_json_that_is_cut_is_not_called_json(traces: Traces) -> None:
     traced_generation(lambda messages: {"text": "x" * 99}, traces.tracer, max_chars=9)(["x" * 99])
     attributes = traces.attributes("generation")
