@@ -17,9 +17,9 @@ from rag_tutorials.stub_llm.answering.conversation import (
     Tool,
     ToolCall,
 )
-from rag_tutorials.stub_llm.answering.reply import reply_to
 from rag_tutorials.stub_llm.language import tokens
 from rag_tutorials.stub_llm.language.digest import digest
+from rag_tutorials.stub_llm.replying.reply import reply_to
 from rag_tutorials.stub_llm.wire import chat, fields, schemas
 from rag_tutorials.stub_llm.wire.errors import APIError, bad_request
 from rag_tutorials.stub_llm.wire.fields import JSON

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rag_tutorials.stub_llm.answering.conversation import Conversation, Message
-from rag_tutorials.stub_llm.answering.reply import reply_to
+from rag_tutorials.stub_llm.replying.reply import reply_to
 
 WAYS = {
     "time_off": "vacation, leave and holidays",

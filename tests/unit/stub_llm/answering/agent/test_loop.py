@@ -15,7 +15,7 @@ from rag_tutorials.stub_llm.answering.conversation import (
     Message,
     Tool,
 )
-from rag_tutorials.stub_llm.answering.reply import reply_to
+from rag_tutorials.stub_llm.replying.reply import reply_to
 
 TEXT = {"type": "string"}
 DAYS = {"Ada": 12, "Bob": 7}

@@ -5,7 +5,7 @@ import pytest
 
 from rag_tutorials.stub_llm.answering.agent.turn import decide
 from rag_tutorials.stub_llm.answering.conversation import Conversation, Message, Tool
-from rag_tutorials.stub_llm.answering.reply import reply_to
+from rag_tutorials.stub_llm.replying.reply import reply_to
 
 
 def tool(name: str, description: str, **properties: Any) -> Tool:

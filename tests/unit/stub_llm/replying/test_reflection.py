@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rag_tutorials.stub_llm.answering.conversation import Conversation, Message
-from rag_tutorials.stub_llm.answering.reply import reply_to
+from rag_tutorials.stub_llm.replying.reply import reply_to
 
 QUESTION = "How many days of annual leave may be carried over?"
 RIGHT = "Up to 5 days of annual leave may be carried over into the next year, until 31 March."

@@ -8,7 +8,6 @@ from dataclasses import replace
 from rag_tutorials.stub_llm.answering import answers, plain, routing, structured
 from rag_tutorials.stub_llm.answering.agent import followups, telling, turn
 from rag_tutorials.stub_llm.answering.agent.history import steps_since_user
-from rag_tutorials.stub_llm.answering.agent.reflection import reflect
 from rag_tutorials.stub_llm.answering.agent.results import passages_of
 from rag_tutorials.stub_llm.answering.conversation import (
     AnswerMode,
@@ -21,6 +20,7 @@ from rag_tutorials.stub_llm.answering.judge import judge
 from rag_tutorials.stub_llm.answering.prompt import Prompt, read_prompt
 from rag_tutorials.stub_llm.answering.reader import Reader
 from rag_tutorials.stub_llm.answering.structured import UNKNOWN
+from rag_tutorials.stub_llm.replying.reflection import reflect
 
 NO_CONTEXT = (
     "I don't know: I am a stub without a model, and I answer only from the context of a request."

@@ -1,0 +1,28 @@
+"""A lexical judge for evaluation prompts, such as those of phoenix.evals.
+
+It reads the fields of a prompt (``<query>``, ``<context>``, ``<response>`` ...), compares words,
+numbers and calls, and picks one of the labels that the schema allows. It understands nothing, so
+it can be told from a good judge; where it is blind, and on purpose:
+
+- correctness without a context: it sees that the output speaks of the question; a confident wrong
+  answer passes, and every "I don't know" is taken for a mistake
+- faithfulness: it sees words from nowhere, changed numbers, "may" for "must"; a statement of the
+  context that answers another question passes
+- relevance: it sees words that question and text share; a text that says the same in other words is
+  called irrelevant
+- conciseness: it sees length, filler, repetition; padding in well chosen words passes
+- completeness: it sees a request of which the reply takes up no word; half an answer passes
+- tool selection: it sees another tool than the one whose description fits; of two that would do it
+  knows one
+- tool invocation: it sees values that nobody named, what is missing or unknown; the right value in
+  the wrong place passes
+- toxicity: it sees insults and threats in plain words; irony passes
+- personal data: it sees addresses, and numbers of phones, cards and accounts; a name, or a number
+  in words, passes
+"""
+
+from rag_tutorials.stub_llm.answering.judge.fields import read_fields
+from rag_tutorials.stub_llm.answering.judge.labels import pick_label
+from rag_tutorials.stub_llm.answering.judge.verdict import judge, verdict_on
+
+__all__ = ["judge", "pick_label", "read_fields", "verdict_on"]
