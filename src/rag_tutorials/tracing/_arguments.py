@@ -49,10 +49,18 @@ def accepts(fn: Callable[..., Any], name: str) -> bool:
 
 
 def _parameters(fn: Callable[..., Any]) -> list[inspect.Parameter]:
+    # A decorator may give an argument of its own; one that passes all on says nothing of them.
+    own = _signature(fn, follow_wrapped=False)
+    passes_on = not own or any(parameter.kind in _VARIABLE for parameter in own)
+    return _signature(fn, follow_wrapped=True) if passes_on else own
+
+
+def _signature(fn: Callable[..., Any], *, follow_wrapped: bool) -> list[inspect.Parameter]:
     try:
-        return list(inspect.signature(fn).parameters.values())
+        signature = inspect.signature(fn, follow_wrapped=follow_wrapped)
     except (TypeError, ValueError):  # some callables written in C have none
         return []
+    return list(signature.parameters.values())
 
 
 def _unbound(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -46,6 +46,16 @@ def one_span() -> Iterator[dict[str, Any]]:
     attributes.update(span.attributes or {})
 
 
+def with_a_store(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator that gives an argument of its own."""
+
+    @functools.wraps(fn)
+    def wrapper(query: str, top_k: int = 5) -> Any:
+        return fn("a store", query, top_k)
+
+    return wrapper
+
+
 def plain(query: str, top_k: int = 5) -> list[Any]:
     return []
 
@@ -145,6 +155,9 @@ it = Retriever()
         lambda: traced(it.bound_early)(),
         lambda: traced(from_store)("a store", QUESTION),
         lambda: traced(from_store)(query=QUESTION, store="a store"),
+        lambda: traced(with_a_store(from_store))(QUESTION),
+        lambda: traced(kept(from_store))("a store", QUESTION),
+        lambda: traced(functools.lru_cache(plain))(QUESTION),
         lambda: traced(under_another_name)(),
         lambda: traced(under_another_name)(sentence=QUESTION),
         lambda: traced(keyword_only)(sentence=QUESTION),

@@ -1,6 +1,7 @@
 """The wrappers, judged by the spans that they leave and by what they leave alone."""
 
 import asyncio
+import contextlib
 import dataclasses
 import decimal
 import functools
@@ -671,6 +672,30 @@ def test_a_passage_that_cannot_be_read_is_left_out_alone(
 
 def answer_any(question: Any, context: Any) -> Any:
     return "yes"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_half_a_character_anywhere_is_replaced_whatever_the_exporter(
+    traces: Traces, caplog: pytest.LogCaptureFixture, fails: bool
+) -> None:
+    half = "half \ud83d"
+
+    def answer_or_fail(question: str, context: list[str]) -> str:
+        if fails:
+            raise ValueError(half)
+        return half
+
+    pipeline = build_traced_rag_pipeline(
+        retriever=lambda question, top_k: [odd(text=half), odd(chunk_id=half)],
+        answer_fn=answer_or_fail,
+        tracer=traces.tracer,
+    )
+    with pytest.raises(ValueError, match="half") if fails else contextlib.nullcontext():
+        assert pipeline(half) is half
+    encode_spans(traces.spans)
+    assert caplog.records == []
+    for span in traces.spans:
+        assert "half \ufffd" in (span.attributes or {})[ATTR_INPUT_VALUE]
 
 
 class MuteError(Exception):
