@@ -57,6 +57,7 @@ def complete(question: str, messages: Sequence[Message]) -> str:
     asked = [message.content for message in messages if message.role == "user"]
     if len(asked) < 2:
         return question
+    question = _SAID.sub("", question)
     topic = asked[0]
     for text in asked[1:-1]:
         if not _BARE.match(text):

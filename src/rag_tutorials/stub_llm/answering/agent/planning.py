@@ -40,7 +40,13 @@ _THRESHOLD = 2.0
 """What a tool must score to be called of the model's own accord: one word of its name, or two words
 of its description or parameters."""
 _NAMED = 1.0
-"""What a name in the question counts for a tool that takes a person."""
+"""What a name in the question counts for a tool that takes a person or a place."""
+_CHANGES = """
+    add approve book buy cancel create delete insert order pay post publish remove request reserve
+    schedule send set submit update write
+"""
+_CHANGING = frozenset(_CHANGES.split())
+"""What a tool's name begins with that does something: it never stands in for another tool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,8 @@ def plan(tools: Sequence[Tool], question: str) -> list[Need]:
     needs: list[Need] = []
     for part in parts:
         sums_up = calculator is not None and _calculates(part)
-        if not (sums_up and _is_only_a_sum(part)):
-            fitting = _fitting(lookups, part, question)
+        fitting = _fitting(lookups, part, question)
+        if not (sums_up and _is_only_a_sum(part)) or _speaks_of(fitting, part):
             if sums_up and not fitting and not needs:
                 fitting = [tool for tool in (_search(lookups, part),) if tool]
             if not sums_up or not needs or _is_looked_up(fitting, part):
@@ -82,7 +88,8 @@ def plan(tools: Sequence[Tool], question: str) -> list[Need]:
         if sums_up and calculator is not None:
             waits = tuple(n for n, need in enumerate(needs) if need.tool is not calculator)
             earlier = tuple(n for n, need in enumerate(needs) if need.tool is calculator)[-1:]
-            uses = () if _is_only_a_sum(part) else waits
+            alone = _is_only_a_sum(part) and not _speaks_of(fitting, part)
+            uses = () if alone else waits
             uses = uses or (earlier if _REFERS.search(part) else ())
             needs.append(Need(calculator, part, (), uses))
     if len(needs) < 2 and not any(need.tool is calculator for need in needs):
@@ -102,18 +109,19 @@ def _for_each_name(fitting: Sequence[Tool], clause: str) -> list[Need]:
     if not fitting:
         return []
     tool, *others = fitting
+    instead = tuple(other for other in others if words_of(other.name)[0] not in _CHANGING)
     properties = tool.parameters.get("properties") or {}
     named = [sort_of(key, part) for key, part in properties.items() if isinstance(part, dict)]
     names = list(dict.fromkeys(names_in(clause)))
     if len(names) < 2 or named.count("person") + named.count("place") != 1:
-        return [Need(tool, clause, tuple(others))]
+        return [Need(tool, clause, instead)]
     parts = []
     for name in names:
         part = clause
         for other in names:
             part = part if other == name else re.sub(rf"\b{re.escape(other)}\b", "", part)
         parts.append(part)
-    return [Need(tool, part, tuple(others)) for part in parts]
+    return [Need(tool, part, instead) for part in parts]
 
 
 def best_tool(tools: Sequence[Tool], question: str) -> Tool:
@@ -132,6 +140,11 @@ def _is_only_a_sum(part: str) -> bool:
     if sums.in_signs(part):
         return True
     return sums.expression(part, []) is not None and not _REFERS.search(part)
+
+
+def _speaks_of(fitting: Sequence[Tool], part: str) -> bool:
+    """Say whether a clause names what a tool is for, and for whom, beside its numbers."""
+    return bool(fitting) and sums.in_signs(part) is None and _score(fitting[0], part) > _THRESHOLD
 
 
 def _is_looked_up(fitting: Sequence[Tool], part: str) -> bool:
@@ -156,15 +169,15 @@ def _score(tool: Tool, clause: str) -> float:
     name = set(content_words(" ".join(words_of(tool.name))))
     said = [tool.description]
     values = []
-    takes_a_person = False
+    takes_a_name = False
     for key, schema in (tool.parameters.get("properties") or {}).items():
-        takes_a_person |= sort_of(key, schema) == "person"
+        takes_a_name |= sort_of(key, schema) in ("person", "place")
         said += [" ".join(words_of(key)), str(schema.get("description", ""))]
         values += [str(value) for value in schema.get("enum") or []]
     described = set(content_words(" ".join(said))) - name
     mentioned = set(content_words(" ".join(values))) - name - described
     words = 2 * len(asked & name) + len(asked & described) + 2 * len(asked & mentioned)
-    return words + _NAMED * (takes_a_person and bool(names_in(clause)))
+    return words + _NAMED * (takes_a_name and bool(names_in(clause)))
 
 
 def _search(tools: Sequence[Tool], question: str) -> Tool | None:

@@ -18,7 +18,7 @@ _PASSES = re.compile(
 )
 # "Known: Ada, Bob", "must be one of 'a' and 'b'", "did you mean Ada Lovelace?"
 _OFFER = re.compile(
-    r"(?:known|(?:available|valid|allowed|known)(?: \w+)?(?: are| is)?|one of|did you mean|"
+    r"(?:(?:available|valid|allowed|known)(?: \w+)?(?: are| is)?|one of|did you mean|"
     r"choose (?:from|between)|expected|there (?:are|is)|use)\b\s*:?\s*"
     r"([^.\n]+(?:\.\d[^.\n]*)*)",
     re.IGNORECASE,

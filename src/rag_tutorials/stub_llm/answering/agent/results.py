@@ -56,14 +56,17 @@ def _texts(value: Any) -> Iterator[str]:
             if isinstance(part, str)
             and (len(part.split()) > _LONG or set(words_of(str(key))) & _TEXTS)
         ]
-        if prose:
-            yield from prose
-        elif own:
-            yield _sentence(own)
+        lists = {key: part for key, part in parts.items() if _is_plain_list(part)}
+        told = [_sentence(own)] if own and not prose else []
+        told += [_named(str(key), part) for key, part in lists.items()]
+        yield from prose
+        if told:  # one record is one text, however much it holds
+            yield " ".join(told)
         for key, part in parts.items():
-            yield from _named(str(key), part)
+            if key not in lists:
+                yield from _texts(part)
     elif isinstance(value, list):
-        if value and not any(isinstance(part, Mapping | list) for part in value):
+        if _is_plain_list(value):
             yield _listed([_plain(part) for part in value])
         else:
             for part in value:
@@ -72,16 +75,18 @@ def _texts(value: Any) -> Iterator[str]:
         yield _plain(value)
 
 
-def _named(key: str, part: Any) -> Iterator[str]:
-    """The texts of a part; a list of plain values is told with its name."""
-    texts = list(_texts(part))
-    if isinstance(part, list) and part and not any(isinstance(x, Mapping | list) for x in part):
-        if all(len(str(one).split()) > _LONG for one in part):
-            yield from map(str, part)
-        else:
-            yield f"The {_words(key)} {'are' if len(part) > 1 else 'is'} {texts[0]}."
-    else:
-        yield from texts
+def _is_plain_list(part: Any) -> bool:
+    """Say whether this is a list of short values, and not of records or texts."""
+    if not isinstance(part, list) or not part:
+        return False
+    plain = not any(isinstance(one, Mapping | list) for one in part)
+    return plain and any(len(str(one).split()) <= _LONG for one in part)
+
+
+def _named(key: str, part: Sequence[Any]) -> str:
+    """A list of short values, told with its name."""
+    words = " ".join(words_of(key))
+    return f"The {words} {'are' if len(part) > 1 else 'is'} {_listed([_plain(x) for x in part])}."
 
 
 def _sentence(properties: Mapping[str, Any]) -> str:
@@ -122,10 +127,6 @@ def _property(key: str, value: Any, subject: str | None, unit: str) -> str:
             return f"{subject or 'there'} {'has' if subject else 'are'} {number} {' '.join(words)}"
         return f"{whose}{' '.join(words)} is {number}{f' {unit}' if unit else ''}"
     return f"{whose}{' '.join(words)} is {_plain(value)}"
-
-
-def _words(key: str) -> str:
-    return " ".join(words_of(key))
 
 
 def _plain(value: Any) -> str:

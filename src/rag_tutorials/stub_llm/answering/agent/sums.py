@@ -90,6 +90,7 @@ def expression(text: str, results: list[str]) -> str | None:
         base = [*results, *rest]
         return f"{base[0]} * {match[1]} / 100" if base else None
     doubled = next((_DOUBLED[w] for w in _DOUBLED if re.search(rf"\b{w}\b", text.lower())), None)
+    own = list(dict.fromkeys(own)) if results else own  # "pays 2 ... after paying 2" is one 2
     operands = [*results, *own, *([doubled] if doubled else [])]
     if len(operands) < 2:
         return None

@@ -15,6 +15,7 @@ from rag_tutorials.stub_llm.answering.conversation import (
     Message,
     Tool,
 )
+from rag_tutorials.stub_llm.language.lexical import similarity
 from rag_tutorials.stub_llm.replying.reply import reply_to
 
 TEXT = {"type": "string"}
@@ -298,3 +299,120 @@ def test_answers_vary_with_the_seed_and_the_temperature_alone() -> None:
     assert [answer(seed=n) for n in range(20)] == [answer(seed=n) for n in range(20)]
     assert len({answer(seed=n) for n in range(20)}) > 1
     assert {answer(seed=n, temperature=0.0) for n in range(20)} == {best}
+
+
+# Another subject, with other tools: what is computed from the request works there too.
+RULES = (
+    "Books may be borrowed for 28 days, films for 7 days.",
+    "A loan can be renewed twice, unless somebody has reserved the book.",
+    "The fine is 20 cents for each day that a book is late.",
+    "Members under 16 need the signature of a parent.",
+    "A lost book costs its price and a fee of 5 euros.",
+    "Guests may use the computers for 60 minutes a day.",
+    "New members pay 12 euros a year.",
+)
+LOANS = {"Mara": ["Dune", "Emma"], "Jonas": ["Ulysses"]}
+FINES = {"Mara": 3.4, "Jonas": 7}
+HOURS = {"Central": "9 to 20", "Harbour": "10 to 18"}
+
+
+def search_rules(query: str) -> Any:
+    best = sorted(RULES, key=lambda rule: -similarity(query, rule))[:3]
+    return {"passages": [{"text": rule} for rule in best]}
+
+
+def open_loans(member: str) -> Any:
+    if member not in LOANS:
+        return f"Error: unknown member '{member}'. Known members: Mara, Jonas"
+    return {"member": member, "open_loans": len(LOANS[member]), "titles": LOANS[member]}
+
+
+def fines_due(member: str) -> Any:
+    if member not in FINES:
+        return {"error": f"no member {member}"}
+    return {"member": member, "fine": FINES[member], "currency": "EUR"}
+
+
+def opening_hours(branch: str) -> Any:
+    if branch not in HOURS:
+        return "Error: branch must be one of Central, Harbour"
+    return {"branch": branch, "hours": HOURS[branch]}
+
+
+def days_between(start_date: str, end_date: str) -> Any:
+    first, last = map(datetime.date.fromisoformat, (start_date, end_date))
+    return {"days": (last - first).days}
+
+
+def reserve_book(title: str, member: str) -> Any:
+    return {"reserved": True, "title": title, "member": member}
+
+
+LIBRARY = (
+    tool("search_rules", "Search the rules of the library.", query=TEXT),
+    tool("open_loans", "The books that a member has borrowed.", member=TEXT),
+    tool("fines_due", "The fine that a member has to pay.", member=TEXT),
+    tool("opening_hours", "When a branch of the library is open.", branch=TEXT),
+    tool("calculator", "Evaluate an arithmetic expression.", expression=TEXT),
+    tool(
+        "days_between",
+        "Number of days between two dates.",
+        start_date={**TEXT, "format": "date"},
+        end_date={**TEXT, "format": "date"},
+    ),
+    tool("reserve_book", "Reserve a book for a member.", title=TEXT, member=TEXT),
+)
+IN_THE_LIBRARY: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (
+        search_rules,
+        open_loans,
+        fines_due,
+        opening_hours,
+        calculator,
+        days_between,
+        reserve_book,
+    )
+}
+
+
+@pytest.mark.parametrize(
+    ("questions", "answer"),
+    [
+        (["How long may films be borrowed?"], ["7 days"]),
+        (["How often can a loan be renewed?"], ["twice"]),
+        (["Do members under 16 need a signature?"], ["signature of a parent"]),
+        (["Is there a swimming pool?"], ["don't know"]),
+        (["Which books has Mara borrowed?"], ["Dune", "Emma"]),
+        (["What fine does Jonas have to pay?"], ["7 EUR"]),
+        (["When is the Harbour branch open?"], ["10 to 18"]),
+        (["How many days are there between 2026-11-20 and 2026-12-01?"], ["11"]),
+        (['Reserve "Dune" for Jonas.'], ["reserved", "Dune"]),
+        (["Calculate (3 + 4) * 6"], ["42"]),
+        (["How much is 100 divided by 8?"], ["12.5"]),
+        (
+            ["Which books has Mara borrowed, and when is the Central branch open?"],
+            ["Dune", "9 to 20"],
+        ),
+        (["What fine do Mara and Jonas have to pay?"], ["3.4 EUR", "7 EUR"]),
+        (["What do Mara and Jonas have to pay in total?"], ["10.4"]),
+        (["Look up the fine for each late day, then multiply it by 9."], ["180"]),
+        (["How much more does Jonas have to pay than Mara?"], ["3.6"]),
+        (["Find the yearly fee of new members and divide it by 4."], ["3"]),
+        (["If Jonas pays 2 of his fine, how much is left after paying 2?"], ["7 - 2 = 5"]),
+        (["Which books has Mara Jensen borrowed?"], ["Dune"]),
+        (["When is the Central Library branch open?"], ["9 to 20"]),
+        (["What fine does Zoe have to pay?"], ["could not find out", "no member Zoe"]),
+        (["Which books has Mara borrowed?", "And Jonas?"], ["Ulysses"]),
+        (["How long may books be borrowed?", "And films?"], ["7 days"]),
+        (["What fine does Jonas have to pay?", "Which books has he borrowed?"], ["Ulysses"]),
+        (["How long may guests use the computers?", "How long did you say?"], ["60 minutes"]),
+    ],
+)
+def test_another_subject_is_no_harder(questions: list[str], answer: list[str]) -> None:
+    loop = Loop(IN_THE_LIBRARY)
+    for question in questions:
+        said = loop.ask(question, tools=LIBRARY)
+    assert said is not None
+    for part in answer:
+        assert part in said
