@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 collect_ignore = ["notebooks/way_home"]  # run in environments of their own, by tests/notebooks
+pytest_plugins = ["_quick"]
+
 _SETTINGS = ("OPENAI_", "COURSE_", "PHOENIX_", "OTEL_", "OPENINFERENCE_")
 
 

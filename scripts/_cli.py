@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from _doctor import examine
-from _lab import open_lab
+from _lab import FIRST, open_lab
 from _run import CommandError, explain, stop_signals_interrupt
 from _setup import Checkout, Kind, RepairError
 
+QUICK = [FIRST, "tests/unit"]
 GRACE_S = 20.0
 STOPPED = 130  # what a shell calls a program that Ctrl-C ended
 
@@ -52,7 +53,7 @@ def _run(course: Checkout, options: argparse.Namespace) -> int:
     if options.command == "lab":
         return open_lab(course, options.port, browser=not options.no_browser)
     if options.command == "test":
-        return run_tests(course, options.pytest)
+        return run_tests(course, options.pytest, quick=options.quick)
     if options.command == "bench":
         return run_checks(course, benchmarks(course), course.environment())
     print("The course is set up.")
@@ -85,14 +86,17 @@ def run_module(course: Checkout, options: argparse.Namespace) -> int:
     return subprocess.run(command, cwd=course.root, env=env, check=False).returncode
 
 
-def run_tests(course: Checkout, extra: Sequence[str]) -> int:
-    """Run the linter, the type checker and all tests, notebooks included; `extra` is pytest's."""
+def run_tests(course: Checkout, extra: Sequence[str], *, quick: bool = False) -> int:
+    """Run the linter, the type checker and all tests, notebooks included; `extra` is pytest's.
+
+    With `quick`, only the unit tests that are quick, and the first notebook.
+    """
     python = course.python
     checks: dict[str, list[str | Path]] = {
         "ruff check": [python, "-m", "ruff", "check"],
         "ruff format": [python, "-m", "ruff", "format", "--check"],
         "mypy": [python, "-m", "mypy"],
-        "pytest": [python, "-m", "pytest", *pytest_arguments(course.root, extra)],
+        "pytest": [python, "-m", "pytest", *pytest_arguments(course.root, extra, quick=quick)],
     }
     env = course.environment() | {"COURSE_LLM": "stub"}
     return run_checks(course, checks, env)
@@ -146,12 +150,13 @@ def _wait_for_the_end(process: "subprocess.Popen[bytes]") -> None:
             continue
 
 
-def pytest_arguments(root: Path, extra: Sequence[str]) -> list[str]:
+def pytest_arguments(root: Path, extra: Sequence[str], *, quick: bool = False) -> list[str]:
     """Return pytest's arguments: the whole suite, unless `extra` names a path of its own."""
     named = any((root / part.split("::")[0]).exists() for part in extra if part[:1] != "-")
+    suite = [] if named else QUICK if quick else ["notebooks", "tests"]
     # A group shares one kernel or one Lab. The notebooks take longest, so they start first.
     xdist = ["-n", "2", "--dist", "loadgroup"]
-    return [*xdist, "--nbmake", *([] if named else ["notebooks", "tests"]), *extra]
+    return [*xdist, "--nbmake", *(["--quick"] if quick else []), *suite, *extra]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -165,6 +170,8 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     lab.add_argument("--port", type=int, default=8888, help="JupyterLab's port (default 8888)")
     test = commands.add_parser("test", help="run every test, notebooks included")
+    quick = "in a minute: lint, types, quick unit tests, the first notebook"
+    test.add_argument("--quick", action="store_true", help=quick)
     test.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
     commands.add_parser("bench", help="measure the course's speed, in about 15 minutes")
     commands.add_parser("doctor", help="say what is right on this machine and what is not")

@@ -138,8 +138,9 @@ def check_total_memory() -> Finding:
 
 
 def probe(course: Checkout) -> list[Finding]:
-    """Look from inside the environment: memory, LLM, and the first notebook, run in a kernel."""
+    """Look from inside the environment: memory, LLM, traces, the first notebook in a kernel."""
     script = Path(__file__).with_name("_probe.py")
+    traces = Path(os.environ.get("COURSE_STATE_DIR") or course.state) / "phoenix"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         results = Path(folder) / "findings.jsonl"
         env = lab_environment(course) | {
@@ -149,7 +150,7 @@ def probe(course: Checkout) -> list[Finding]:
         }
         try:
             ended = subprocess.run(
-                [course.python, script, results],
+                [course.python, script, results, traces],
                 cwd=course.root,
                 env=env,
                 stdin=subprocess.DEVNULL,

@@ -1,6 +1,7 @@
 """The doctor's look from inside the environment: memory, LLM, the first notebook.
 
-Writes one JSON object a line to the file given as its argument; see `Finding` in _doctor.py.
+Its arguments are the file to which it writes one JSON object a line (see `Finding` in _doctor.py),
+and the folder of traces to look at.
 """
 
 import json
@@ -19,6 +20,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 from rag_tutorials.course import CourseError
 from rag_tutorials.course.base.places import course_root
+from rag_tutorials.course.embedded.looking import look
 from rag_tutorials.course.equipment.llm import choose_llm
 
 NOTEBOOK = "00_start_here"
@@ -55,8 +57,8 @@ class NotebookFailedError(Exception):
         self.remedy = remedy
 
 
-def main(results: Path) -> None:
-    """Look at each thing and write down what was found."""
+def main(results: Path, traces: Path) -> None:
+    """Look at each thing and write down what was found; `traces` is the real folder of traces."""
 
     def report(name: str, ok: bool, text: str, remedy: str = "") -> None:
         finding = {"name": name, "ok": ok, "text": text, "remedy": remedy}
@@ -78,6 +80,9 @@ def main(results: Path) -> None:
         key = "a key is set" if llm.kind == "real" and _has_key() else "no key is needed"
         report("LLM", True, f"{llm.description}; {key}")
 
+    for finding in look(traces, os.environ):
+        report(finding.name, finding.ok, finding.text, finding.remedy)
+
     os.environ["COURSE_LLM"] = "stub"  # the notebook is run offline, whichever LLM is chosen
     os.environ.pop("COURSE_PROVE_EXERCISES", None)
     start = time.monotonic()
@@ -87,11 +92,11 @@ def main(results: Path) -> None:
         report("notebook", False, f"{NOTEBOOK} did not run: {error}", error.remedy)
         return
     seconds = time.monotonic() - start
-    traces = len({trace_id for trace_id, _ in spans})
+    count = len({trace_id for trace_id, _ in spans})
     report(
         "notebook",
         True,
-        f"{NOTEBOOK} ran offline with the stub; {len(spans)} spans of {traces} traces read back"
+        f"{NOTEBOOK} ran offline with the stub; {len(spans)} spans of {count} traces read back"
         f" from its Phoenix; {seconds:.0f} s",
     )
 
@@ -158,5 +163,5 @@ def _has_key() -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))
     os._exit(0)  # the stub's thread holds nothing that must be saved

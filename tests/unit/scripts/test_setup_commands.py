@@ -108,6 +108,38 @@ def test_pytest_gets_the_suite_unless_a_path_is_named(extra: list[str], suite: l
     assert arguments == ["-n", "2", "--dist", "loadgroup", "--nbmake", *suite]
 
 
+def test_the_quick_choice_is_the_unit_tests_and_the_first_notebook() -> None:
+    arguments = _cli.pytest_arguments(ROOT, ["-x"], quick=True)
+    assert arguments[5:] == ["--quick", "notebooks/00_start_here.ipynb", "tests/unit", "-x"]
+    assert (ROOT / arguments[6]).is_file()
+
+
+@pytest.mark.parametrize(("marked", "status"), [(False, 1), (True, 0)])
+def test_a_slow_test_among_the_quick_ones_fails_the_run(
+    tmp_path: Path, marked: bool, status: int
+) -> None:
+    mark = "@pytest.mark.slow\n" if marked else ""
+    (tmp_path / "test_some.py").write_text(
+        "import time\nimport pytest\n\n"
+        "@pytest.mark.parametrize('number', range(100))\n"
+        "def test_quick(number): pass\n\n"
+        f"{mark}def test_slow(): time.sleep(3)\n"
+    )
+    plugins = ["-p", "no:phoenix", "-p", "_quick"]
+    command = [sys.executable, "-m", "pytest", *plugins, "--quick", "-n", "2", tmp_path]
+    ended = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == status, ended.stdout
+    told = "test_slow took 3.0 s, too large a share of the quick tests"
+    assert (told in ended.stdout) != marked
+
+
 # bench
 
 
@@ -143,18 +175,24 @@ def test_the_doctor_on_a_machine_with_nothing_installed(
 
 
 def test_the_doctor_runs_the_first_notebook_offline_and_never_shows_a_key(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Checkout, "python", Path(sys.executable))
     monkeypatch.setenv("COURSE_LLM", "")
     monkeypatch.setenv("OPENAI_API_KEY", "a-secret-key")
+    (tmp_path / "phoenix" / "01_real").mkdir(parents=True)
+    (tmp_path / "phoenix" / "01_real" / "phoenix.db").write_bytes(b"garbage" * 1000)
+    monkeypatch.setenv("COURSE_STATE_DIR", str(tmp_path))  # the real folder is looked at too
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://user:a-secret-word@127.0.0.1:9/v1")
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):  # nobody listens there
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     found = {finding.name: finding for finding in _doctor.probe(Checkout(ROOT))}
-    assert list(found) == ["memory", "LLM", "notebook"]
+    assert list(found)[:3] == ["memory", "LLM", "Phoenix"]
+    assert list(found)[-1] == "notebook"
     assert found["notebook"].ok, found["notebook"]
     assert re.search(r"ran offline with the stub; \d+ spans of 2 traces", found["notebook"].text)
+    assert "01_real: the database cannot be used" in found["traces"].text
     assert "127.0.0.1:9/v1; a key is set" in found["LLM"].text
     assert "secret" not in "".join(map(str, found.values()))
 

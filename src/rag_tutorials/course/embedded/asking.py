@@ -20,6 +20,22 @@ def answers(url: str, timeout: float = 2.0) -> bool:
         return False
 
 
+def trace_counts(url: str, timeout: float = 5.0) -> dict[str, int] | None:
+    """Return how many traces each project of the Phoenix at ``url`` has; None without an answer."""
+    question = "{ projects { edges { node { name traceCount } } } }"
+    request = urllib.request.Request(
+        f"{url}/graphql",
+        data=json.dumps({"query": question}).encode(),
+        headers={"content-type": "application/json"},
+    )
+    try:
+        with _opener.open(request, timeout=timeout) as answer:
+            edges: Any = json.load(answer)["data"]["projects"]["edges"]
+        return {str(edge["node"]["name"]): int(edge["node"]["traceCount"]) for edge in edges}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def costs(url: str, span_ids: Sequence[str], timeout: float = 2.0) -> dict[str, float]:
     """Return what the spans cost (US dollars), as far as Phoenix knows a price for the model.
 
