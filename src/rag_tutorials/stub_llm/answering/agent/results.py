@@ -56,7 +56,11 @@ def _texts(value: Any) -> Iterator[str]:
             if isinstance(part, str)
             and (len(part.split()) > _LONG or set(words_of(str(key))) & _TEXTS)
         ]
-        lists = {key: part for key, part in parts.items() if _is_plain_list(part)}
+        lists = {
+            key: part
+            for key, part in parts.items()
+            if isinstance(part, list) and _is_plain_list(part)
+        }
         told = [_sentence(own)] if own and not prose else []
         told += [_named(str(key), part) for key, part in lists.items()]
         yield from prose
@@ -75,10 +79,8 @@ def _texts(value: Any) -> Iterator[str]:
         yield _plain(value)
 
 
-def _is_plain_list(part: Any) -> bool:
-    """Say whether this is a list of short values, and not of records or texts."""
-    if not isinstance(part, list) or not part:
-        return False
+def _is_plain_list(part: list[Any]) -> bool:
+    """Say whether a list is of short values, and not of records or texts."""
     plain = not any(isinstance(one, Mapping | list) for one in part)
     return plain and any(len(str(one).split()) <= _LONG for one in part)
 
