@@ -26,6 +26,7 @@ MEANT = {
     "07_backends_and_delivery": {
         r"^Queue full, dropping Span": "the queue that overflows",
         r"^(Transient error|Failed to export spans batch)": "backends down, hanging, refusing",
+        r"^(Traceback|  File \"<string>\"|RuntimeError: job 20)": "a worker that fails",
     },
     "08_sampling_and_redaction": {
         r"^String attribute value exceeds max length|^Attributes dict is full": "limits",

@@ -1,4 +1,4 @@
-"""What lesson 06 starts beside the notebook, and what deploy/ describes, as far as it is here.
+"""What lesson 07 starts beside the notebook, and what deploy/ describes, as far as it is here.
 
 PostgreSQL and the Collector are programs that no Python package brings; without them their test is
 skipped, and says what is missing.
@@ -28,8 +28,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.trace import Status, StatusCode
 
 from rag_tutorials.course.embedded.ports import free_port
-from rag_tutorials.course.equipment.processes import Process, start
-from rag_tutorials.course.equipment.receiver import Receiver
+from rag_tutorials.course.equipment import Process, Receiver, start
 
 pytestmark = pytest.mark.xdist_group("lesson-06")
 
@@ -96,12 +95,13 @@ def test_a_key_opens_it_and_nothing_else_does(shared: Process) -> None:
     greeting = shared.wait_until_ready()
     key = key_for(greeting, "ada")
     assert export(greeting["url"], key, "right") is SpanExportResult.SUCCESS
+    assert export(greeting["url"], greeting["api_key"], "right too") is SpanExportResult.SUCCESS
     for wrong in ("", key[:-6], "no-key"):
         assert export(greeting["url"], wrong, "wrong") is SpanExportResult.FAILURE
         assert httpx.get(
             f"{greeting['url']}/v1/projects", headers={"api_key": wrong}
         ).status_code in (401, 403)
-    assert "right" in eventually(lambda: stored(greeting))
+    assert eventually(lambda: {"right", "right too"} <= set(stored(greeting)))
     assert "wrong" not in stored(greeting)
 
 

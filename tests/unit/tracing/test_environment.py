@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from rag_tutorials.course.equipment.receiver import Receiver
+from rag_tutorials.course.equipment import Receiver
 from rag_tutorials.tracing import provider_from_environment
 
 

@@ -2,8 +2,8 @@
 
 It stands in for the shared server of a team.
 :func:`rag_tutorials.course.equipment.processes.start` starts it and ends it. Its first message is
-``url``, where it listens on the loopback interface, and ``admin_secret``, the bearer token with
-which its API makes the first user. Nothing is printed.
+``url``, where it listens on the loopback interface; ``api_key``, with which spans are sent and
+read; and ``admin_secret``, the bearer token with which its API makes users. Nothing is printed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import sys
 import threading
 import time
 from pathlib import Path
+
+import httpx
 
 from rag_tutorials.course.embedded.asking import answers
 from rag_tutorials.course.embedded.door import own_user_only
@@ -67,7 +69,22 @@ def _greet(url: str, admin_secret: str) -> None:
         if time.monotonic() > deadline:
             os._exit(1)
         time.sleep(_POLL_S)
-    send({"url": url, "admin_secret": admin_secret})
+    try:
+        send({"url": url, "api_key": _make_key(url, admin_secret), "admin_secret": admin_secret})
+    except httpx.HTTPError as error:
+        print(f"it gives no key: {error}", file=sys.stderr, flush=True)
+        os._exit(1)
+
+
+def _make_key(url: str, admin_secret: str) -> str:
+    made = httpx.post(
+        f"{url}/v1/system/api_keys",
+        headers={"authorization": f"Bearer {admin_secret}"},
+        json={"data": {"name": "handbook-app"}},
+        timeout=_START_S,
+        trust_env=False,
+    )
+    return str(made.raise_for_status().json()["data"]["key"])
 
 
 def _end_with(lifeline: Lifeline) -> None:

@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
+
+from rag_tutorials.course.equipment import Receiver
 from rag_tutorials.course.judging.checks import Exercise, MistakeError, Rule
+from rag_tutorials.course.judging.prediction import Prediction
 from rag_tutorials.course.traces.spans import SpanRecord, poll
 
 if TYPE_CHECKING:
@@ -15,17 +23,20 @@ if TYPE_CHECKING:
 Run = Callable[..., str]
 
 PATIENCE_S = 1.5
+SIMPLE, BATCH = "simple, to this Phoenix", "in batches, to this Phoenix"
+REFUSED, NOT_SAMPLED = "to a backend that refuses", "with a sampler that drops everything"
 PROJECT = "openinference.project.name"
+BRIEF = {"OTEL_EXPORTER_OTLP_TIMEOUT": "2"}  # where nobody listens, the exit waits for it
 
 
 def _read(course: Course, trace_id: str, expect: int) -> Sequence[SpanRecord]:
     return poll(lambda: course.fetch_trace(trace_id), expect, PATIENCE_S)
 
 
-def _switch(course: Course, settings: Mapping[str, str], run: Any, copy: Path) -> dict[str, int]:
-    copy.unlink(missing_ok=True)
-    trace_id = run(settings).split()[-1]
-    lines = copy.read_text(encoding="utf-8").splitlines() if copy.is_file() else []
+def _switch(course: Course, settings: Mapping[str, str], run: Any, kept: Path) -> dict[str, int]:
+    kept.unlink(missing_ok=True)
+    trace_id = run({**BRIEF, **settings}).split()[-1]
+    lines = kept.read_text(encoding="utf-8").splitlines() if kept.is_file() else []
     arrived = {"Phoenix": len(_read(course, trace_id, 2)), "the file": len(lines)}
     if not arrived["Phoenix"] and (other := _other_project(course, trace_id)):
         raise MistakeError(
@@ -83,6 +94,29 @@ def _shift(course: Course, program: str, run: Run) -> list[str]:
     return sorted(span.name for span in _read(course, trace_id, 4))
 
 
+def _smoke_test(course: Course, is_delivered: Callable[[TracerProvider], Any]) -> dict[str, bool]:
+    """Return what the student's function says of providers that deliver and that do not."""
+    resource = Resource({PROJECT: course.project})
+    with Receiver.start() as receiver, receiver.fault(401):
+        ways: dict[str, tuple[type[SpanProcessor], str, Sampler]] = {
+            SIMPLE: (SimpleSpanProcessor, course.otlp_endpoint, ALWAYS_ON),
+            REFUSED: (BatchSpanProcessor, receiver.endpoint, ALWAYS_ON),
+            BATCH: (BatchSpanProcessor, course.otlp_endpoint, ALWAYS_ON),
+            NOT_SAMPLED: (SimpleSpanProcessor, course.otlp_endpoint, ALWAYS_OFF),
+        }
+        said = {}
+        for way, (processor, endpoint, sampler) in ways.items():
+            provider = TracerProvider(sampler, resource, shutdown_on_exit=False)
+            provider.add_span_processor(processor(OTLPSpanExporter(endpoint, timeout=2)))  # type: ignore[call-arg]
+            said[way] = bool(is_delivered(provider))
+            provider.shutdown()
+    return said
+
+
+def _truth_of_smoke_test(said: Any) -> bool:
+    return bool(said == {SIMPLE: True, REFUSED: False, BATCH: True, NOT_SAMPLED: False})
+
+
 EXERCISES = (
     Exercise(
         id="07.1",
@@ -116,5 +150,78 @@ EXERCISES = (
             "Before the first span: `signal.signal(signal.SIGTERM, lambda number, frame: "
             "sys.exit(0))`.",
         ),
+    ),
+    Exercise(
+        id="07.3",
+        title="Write a smoke test",
+        run=_smoke_test,
+        returns=Rule("True for the two that go to this Phoenix, False else", _truth_of_smoke_test),
+        hints=(
+            "Who knows whether the span arrived? Not the provider.",
+            "Flush, so that a batch leaves; then ask this notebook's Phoenix for the span's trace.",
+            "Name the span, flush, and `return bool(spans_of(span))`.",
+        ),
+    ),
+)
+
+
+def _refused_or_busy(arrived: Mapping[str, int]) -> str:
+    lossy = [name for name, count in arrived.items() if count < 4]
+    return {0: "neither", 1: lossy[0] if lossy else "", 2: "both"}[len(lossy)]
+
+
+PREDICTIONS = (
+    Prediction(
+        id="07.a",
+        title="In which order will the two names be printed? (a list, or a tuple)",
+        truth=tuple,
+        answer=("generation", "request"),
+        because="A span is exported when it ends, and a child ends before its parent.",
+        choices=(("request", "generation"), ("generation", "request")),
+    ),
+    Prediction(
+        id="07.b",
+        title="With the wrong key, what will the program itself do?",
+        truth=lambda answer: "give its answer" if "six months" in answer else "fail",
+        answer="give its answer",
+        because="It runs to its end both times. One line in a log, `code: 401`, is all that a "
+        "wrong key leaves, and every span is gone.",
+        choices=("fail", "wait for the key", "give its answer"),
+    ),
+    Prediction(
+        id="07.c",
+        title="Which ten of the 40 spans are certain to arrive?",
+        truth=lambda kept: (
+            "the last" if kept[-10:] == [f"step-{number}" for number in range(30, 40)] else "others"
+        ),
+        answer="the last",
+        because="A full queue drops what has waited longest. Ten more arrive if the thread had "
+        "taken them when the rest came. And `force_flush` says True: done, not arrived.",
+        choices=("the first", "the last", "none is certain"),
+    ),
+    Prediction(
+        id="07.d",
+        title="Of the 20 spans in the queue, how many arrive when SIGTERM comes?",
+        truth=lambda survived: survived,
+        answer=0,
+        because="SIGTERM ends Python on the spot, without its exit handlers. Every deployment "
+        "would lose the last seconds of traces.",
+    ),
+    Prediction(
+        id="07.e",
+        title="Nobody listens: what will force_flush say, simple and batch? (two of True, False)",
+        truth=tuple,
+        answer=(True, True),
+        because="All is lost, and it says True both times. The log lines are the only sign.",
+        choices=((True, True), (True, False), (False, True), (False, False)),
+    ),
+    Prediction(
+        id="07.f",
+        title="Which of the two backends loses spans?",
+        truth=_refused_or_busy,
+        answer="the refusing one",
+        because="A refusal is final: it is not tried again. Busy is: two refusals, 0.2 s each, and "
+        "then the spans arrive.",
+        choices=("the refusing one", "the busy one", "both", "neither"),
     ),
 )

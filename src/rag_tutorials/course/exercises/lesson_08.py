@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 
 from rag_tutorials.course.equipment.receiver import Receiver
 from rag_tutorials.course.judging.checks import Exercise, Found, MistakeError, Rule, span
+from rag_tutorials.course.judging.prediction import Prediction
 
 if TYPE_CHECKING:
     from rag_tutorials.course.prepare import Course
@@ -240,5 +241,54 @@ EXERCISES = (
             "`Redacting(BatchSpanProcessor(OTLPSpanExporter(endpoint, timeout=2)), redacted)` is "
             "the one processor that it needs.",
         ),
+    ),
+)
+
+PREDICTIONS = (
+    Prediction(
+        id="08.a",
+        title="Requests 3 and 8 fail. How many of the two will Phoenix have?",
+        truth=lambda stored: sum(stored[number] == 2 for number in (3, 8)),
+        answer=1,
+        because="The decision fell before they failed. Head sampling cannot keep errors: it keeps "
+        "30 % of them, as of everything else. Request 8 was lucky.",
+    ),
+    Prediction(
+        id="08.b",
+        title="The caller was sampled away. Which of the two samplers records?",
+        truth=lambda recording: (
+            ", ".join(name for name, on in recording.items() if on) or "neither"
+        ),
+        answer="ALWAYS_ON",
+        because="It does what it says, and so records an orphan.",
+        choices=("both", "neither", "ALWAYS_ON", "ParentBased"),
+    ),
+    Prediction(
+        id="08.c",
+        title="late ends after its root, when all has been decided. Will it arrive?",
+        truth=lambda names: "yes" if "late" in names else "no",
+        answer="yes",
+        because="The processor remembers that this trace was kept. One that forgets would hold "
+        "`late` for ever, waiting for a root that has been.",
+        choices=("yes", "no"),
+    ),
+    Prediction(
+        id="08.d",
+        title="Five attributes, a limit of three: which arrive?",
+        truth=lambda keys: (
+            "the last three" if keys == ["document.2", "document.3", "document.4"] else "others"
+        ),
+        answer="the last three",
+        because="The first to go is what was set first: in an LLM span, the question.",
+        choices=("the first three", "the last three", "none: the span is refused"),
+    ),
+    Prediction(
+        id="08.e",
+        title="With redaction, how often does the address arrive when the request fails?",
+        truth=lambda count: {0: "never", 1: "once"}.get(count, "more than once"),
+        answer="more than once",
+        because="It is in the status, and in two attributes of the event: the exception's message, "
+        "and its stack trace, which quotes the message and the line of code.",
+        choices=("never", "once", "more than once"),
     ),
 )

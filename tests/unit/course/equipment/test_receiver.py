@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import format_trace_id
 
-from rag_tutorials.course.equipment.receiver import Receiver
+from rag_tutorials.course.equipment import Receiver
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.sampling import (
     TraceIdRatioBased,
 )
 
-from rag_tutorials.course.equipment.receiver import Receiver
+from rag_tutorials.course.equipment import Receiver
 from rag_tutorials.course.exercises import lesson_08
 from rag_tutorials.course.judging.catalog import find
 from rag_tutorials.course.judging.checks import MistakeError
