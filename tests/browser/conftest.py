@@ -74,7 +74,7 @@ class Lab:
         request = urllib.request.Request(f"{self.url}/{path}", method=method)
         request.add_header("Authorization", f"token {self.token}")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=60) as response:
+        with opener.open(request, timeout=120) as response:
             return json.load(response)
 
     def runs(self, notebook: str) -> bool:
@@ -85,8 +85,8 @@ class Lab:
         """Stop it as a person does; nothing that it started is left."""
         family = self.process.children(recursive=True)
         self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=60)
-        _, left = psutil.wait_procs(family, timeout=10)
+        self.process.communicate(timeout=120)
+        _, left = psutil.wait_procs(family, timeout=120)
         assert left == []
 
 
@@ -170,7 +170,7 @@ class Notebook:
         self.menu("File", "application:close")
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 120) -> None:
     """Ask until it is so."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -46,7 +46,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator
     wait_for(lambda: answers(lab), "JupyterLab")
     yield lab
     process.terminate()
-    process.wait(timeout=60)
+    process.wait(timeout=120)
 
 
 def answers(lab: Lab) -> bool:
@@ -74,7 +74,7 @@ def test_frame_and_link_go_through_the_users_prefix(
     frame = notebook.page.locator(".jp-OutputArea iframe").first
     frame.scroll_into_view_if_needed()
     inside = frame.content_frame
-    expect(inside.get_by_role("button", name="retriever retrieval")).to_be_visible(timeout=60_000)
+    expect(inside.get_by_role("button", name="retriever retrieval")).to_be_visible(timeout=120_000)
 
     link = notebook.cell("course.view(root)").locator(".jp-OutputArea-output a").first
     with browser_window.expect_page() as opened:

@@ -101,9 +101,9 @@ def frames_show_phoenix(notebook: Notebook) -> None:
         frame.scroll_into_view_if_needed()
         inside = frame.content_frame
         if "/traces/" in (frame.get_attribute("src") or ""):
-            expect(inside.locator("#trace-tree button").first).to_be_attached(timeout=60_000)
+            expect(inside.locator("#trace-tree button").first).to_be_attached(timeout=120_000)
         else:
-            expect(inside.get_by_role("table").first).to_be_visible(timeout=60_000)
+            expect(inside.get_by_role("table").first).to_be_visible(timeout=120_000)
 
 
 def the_first_link_opens_what_the_notebook_drew(notebook: Notebook, window: BrowserContext) -> None:
@@ -178,7 +178,7 @@ def start_here(
     expect(details.get_by_role("tab", name="Events")).to_contain_text("0")
     picture("phoenix-trace", phoenix)
     phoenix.goto(phoenix.url.partition("/traces/")[0] + "/traces")
-    expect(phoenix.get_by_role("link", name="my-first-trace")).to_be_visible(timeout=60_000)
+    expect(phoenix.get_by_role("link", name="my-first-trace")).to_be_visible(timeout=120_000)
     for drawn_last in ("ok", "P50"):  # the charts' legends
         expect(phoenix.get_by_text(drawn_last, exact=True)).to_be_visible()
     picture("phoenix-project", phoenix)

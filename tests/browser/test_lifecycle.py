@@ -29,9 +29,9 @@ def test_two_notebooks_at_once_have_a_phoenix_each_and_the_tile_leads_to_both(
     tab = page.frame_locator('iframe[src*="/phoenix/"]')
     for name, port in zip(names, ports, strict=True):
         link = tab.get_by_role("link", name=name)
-        expect(link).to_have_attribute("href", f"http://localhost:{port}/", timeout=60_000)
+        expect(link).to_have_attribute("href", f"http://localhost:{port}/", timeout=120_000)
     tab.get_by_role("link", name=names[0]).click()
-    expect(tab.get_by_role("link", name="Datasets & Experiments")).to_be_visible(timeout=60_000)
+    expect(tab.get_by_role("link", name="Datasets & Experiments")).to_be_visible(timeout=120_000)
 
     for notebook in notebooks:
         notebook.page.get_by_role("tab", name=re.compile(notebook.name)).first.click()

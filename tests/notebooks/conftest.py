@@ -50,13 +50,13 @@ class Kernel:
     def _connect(self) -> None:
         self.client: BlockingKernelClient = self.manager.client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        self.client.wait_for_ready(timeout=120)
 
     def send(self, code: str) -> str:
         """Start a cell and return at once."""
         return str(self.client.execute(textwrap.dedent(code)))
 
-    def wait(self, message_id: str, timeout: float = 90) -> Output:
+    def wait(self, message_id: str, timeout: float = 120) -> Output:
         """Wait for the end of a cell."""
         output = Output()
         while True:

@@ -91,7 +91,7 @@ def test_an_interrupt_of_the_waiting_opening_does_no_harm(
     kernel = start_kernel(environment)
     assert importing(kernel)
     waiting = kernel.send("print('on', flush=True)\n" + OPENING[0].format(name="00_start_here"))
-    while kernel.client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
+    while kernel.client.get_iopub_msg(timeout=120)["msg_type"] != "stream":
         pass
     kernel.manager.interrupt_kernel()
     assert "KeyboardInterrupt" in kernel.wait(waiting).error

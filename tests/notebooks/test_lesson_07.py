@@ -39,7 +39,7 @@ PROJECT = Resource({"openinference.project.name": "handbook"})
 
 def api(greeting: Any) -> httpx.Client:
     headers = {"authorization": f"Bearer {greeting['admin_secret']}"}
-    return httpx.Client(base_url=greeting["url"], headers=headers, trust_env=False, timeout=30)
+    return httpx.Client(base_url=greeting["url"], headers=headers, trust_env=False, timeout=120)
 
 
 def key_for(greeting: Any, name: str) -> str:
@@ -172,7 +172,7 @@ def postgresql(folder: Path) -> Iterator[str]:
         yield f"postgresql://phoenix@127.0.0.1:{port}/postgres"
     finally:
         server.send_signal(signal.SIGINT)
-        server.communicate(timeout=30)
+        server.communicate(timeout=120)
 
 
 def postgresql_folders() -> list[str]:

@@ -83,7 +83,7 @@ def port(request: pytest.FixtureRequest) -> Iterator[int]:
 @contextmanager
 def client(port: int, uid: int | None = None) -> Iterator[http.client.HTTPConnection]:
     """A connection of this user, or of another one."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=60)
+    connection = http.client.HTTPConnection(HOST, port, timeout=120)
     if uid is not None:
         if sys.platform != "linux" or os.geteuid() != 0:
             pytest.skip("Only root on Linux can make another user's connection.")

@@ -307,7 +307,7 @@ def open_lab(course: Checkout) -> Iterator[Callable[[int], tuple[psutil.Popen, s
     for process in started:
         if process.is_running():
             process.terminate()
-            process.communicate(timeout=60)
+            process.communicate(timeout=120)
 
 
 def ask(told: str, path: str, data: bytes | None = None) -> bytes:
@@ -317,7 +317,7 @@ def ask(told: str, path: str, data: bytes | None = None) -> bytes:
     request = urllib.request.Request(found[1] + path, data=data)
     request.add_header("Authorization", f"token {found[2]}")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=60) as response:
+    with opener.open(request, timeout=120) as response:
         content: bytes = response.read()
     return content
 
@@ -356,7 +356,7 @@ def test_the_lab_has_its_own_settings_listens_on_loopback_and_stops_whole(
     assert listening
 
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=60)
+    rest, _ = process.communicate(timeout=120)
     assert "Stopping JupyterLab" in rest
     assert "Traceback" not in rest
     assert process.returncode == 0

@@ -144,7 +144,7 @@ def test_a_step_that_outlives_a_killed_command_keeps_the_lock(
             course.ensure("lab")
     finally:
         step.kill()
-    psutil.wait_procs([step], timeout=30)
+    psutil.wait_procs([step], timeout=120)
     with course._alone():
         pass
 

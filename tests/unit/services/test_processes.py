@@ -207,7 +207,7 @@ def test_lines_that_are_no_message_are_ignored_and_stdin_ends_the_worker(
         process.stdin.flush()
         assert json.loads(process.stdout.readline()) == {"ready": True}
         assert "eight" in json.loads(process.stdout.readline())["answer"]
-        _, complaints = process.communicate(timeout=60)
+        _, complaints = process.communicate(timeout=120)
     assert complaints.count("ignored") == 3
 
 

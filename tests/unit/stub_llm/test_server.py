@@ -26,7 +26,7 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 def call(
     port: int, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
 ) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     try:
         content = None if body is None else json.dumps(body)
         connection.request(method, path, content, headers or {})
@@ -185,7 +185,7 @@ def test_importing_it_loads_neither_a_web_server_nor_phoenix_nor_a_client() -> N
 def test_a_program_that_never_stops_it_still_ends_quietly() -> None:
     code = "from rag_tutorials.stub_llm import StubLLM; StubLLM.start().fault('hang')"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
     assert (done.stdout, done.stderr) == ("", "")
 
@@ -229,7 +229,7 @@ def test_run_alone_on_a_port_that_is_taken_it_says_so_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
         with command("--port", str(port)) as process:
-            output, _ = process.communicate(timeout=30)
+            output, _ = process.communicate(timeout=120)
     assert process.returncode == 1
     assert f"Port {port}" in output
     assert output.count("\n") == 1

@@ -138,5 +138,5 @@ def test_a_program_that_ends_has_sent_everything(receiver: Receiver) -> None:
         "for number in range(700): tracer.start_span(f'job-{number}').end()\n"
     )
     environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url}
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=120)
     assert {span.name for span in receiver.spans} == {f"job-{number}" for number in range(700)}

@@ -35,7 +35,7 @@ said = httpx.post(
     session.url + "mcp",
     json={"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params},
     headers={"accept": "application/json, text/event-stream"},
-    timeout=30,
+    timeout=120,
     trust_env=False,
 )
 assert said.is_success and '"serverInfo"' in said.text, said.text

@@ -35,7 +35,7 @@ def provider_for(receiver: Receiver, **exporter: object) -> TracerProvider:
 
 
 def post(receiver: Receiver, path: str = "/v1/traces", **options: object) -> httpx.Response:
-    with httpx.Client(trust_env=False, timeout=10) as client:
+    with httpx.Client(trust_env=False, timeout=120) as client:
         return client.post(receiver.url + path, content=b"", **options)  # type: ignore[arg-type]
 
 

@@ -79,24 +79,24 @@ def test_a_cut_stream(stub: StubLLM, client: OpenAI) -> None:
 def test_latency_holds_back_the_response_and_first_token_the_stream(
     stub: StubLLM, client: OpenAI
 ) -> None:
-    def times() -> tuple[float, float, float]:
+    def times() -> tuple[float, float, float, int]:
         start = time.perf_counter()
         stream = client.chat.completions.create(model=MODEL, messages=PROMPT, stream=True)
         opened = time.perf_counter() - start
         next(iter(stream))
         first = time.perf_counter() - start
-        for _ in stream:
-            pass
-        return opened, first, time.perf_counter() - start
+        rest = sum(1 for _ in stream)
+        return opened, first, time.perf_counter() - start, rest
 
-    # Waits have a lower bound on every machine; nothing is said about an upper one.
+    # Waits have a lower bound on every machine; nothing is said about an upper one, so neither
+    # about what lies between two moments: the first may be seen late.
     with stub.fault("latency", seconds=0.2):
         assert times()[0] >= 0.2
     with stub.fault("first_token", seconds=0.3, between=0.02):
-        opened, first, whole = times()
+        _, first, whole, rest = times()
     assert first >= 0.3
-    assert first - opened >= 0.1
-    assert whole - first >= 0.1
+    assert rest > 5
+    assert whole >= 0.3 + 0.02 * 5
 
 
 def test_a_hang_runs_into_the_clients_timeout(stub: StubLLM, client: OpenAI) -> None:
@@ -126,7 +126,7 @@ def test_stopping_ends_waiting_requests_at_once(fault: Any) -> None:
     while not stub.requests:
         time.sleep(0.01)
     stub.stop()
-    waiting.join(30)
+    waiting.join(120)
     assert not waiting.is_alive()
     assert len(failures) == 1
     assert "stub-llm" not in [thread.name for thread in threading.enumerate()]

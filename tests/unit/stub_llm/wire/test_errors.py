@@ -27,7 +27,7 @@ def send(
     method: str = "POST",
     key: str | None = "stub",
 ) -> tuple[int, dict[str, Any]]:
-    connection = http.client.HTTPConnection("127.0.0.1", stub.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", stub.port, timeout=120)
     headers = {"authorization": f"Bearer {key}"} if key is not None else {}
     raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     try:
