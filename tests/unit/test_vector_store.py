@@ -97,6 +97,7 @@ def test_what_cannot_be_indexed_is_refused(
         build_index(name, chunks(*ids), vectors)
 
 
+@pytest.mark.slow
 def test_telemetry_is_off_before_chroma_is_imported() -> None:
     code = """if True:
         import os, sys

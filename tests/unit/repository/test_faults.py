@@ -96,6 +96,7 @@ def stream_traced() -> tuple[str, list[ReadableSpan]]:
     return outcome, list(exporter.get_finished_spans())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", FAULTS)
 def test_the_class_sees_what_the_page_says(
     title: str, stub: StubLLM, ask: Callable[[], tuple[str, list[ReadableSpan]]]

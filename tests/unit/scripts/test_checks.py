@@ -107,6 +107,7 @@ def gone(process: psutil.Process) -> bool:
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="stops by a POSIX signal")
 @pytest.mark.parametrize(
     ("sent", "loops"),

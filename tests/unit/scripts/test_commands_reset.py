@@ -140,6 +140,7 @@ def run(course: Checkout, *arguments: str, said: str = "") -> subprocess.Complet
     )
 
 
+@pytest.mark.slow
 def test_progress_prints_the_table_and_resets_after_asking(course: Checkout) -> None:
     shown = run(course, "progress")
     assert shown.returncode == 0, shown.stderr

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parents[3] / "scripts" / "measure_quality.py"
 
 
@@ -27,6 +29,7 @@ def table(printed: str) -> dict[str, dict[str, str]]:
     return {row.split()[0]: dict(zip(columns, row.split()[1:], strict=True)) for row in rows}
 
 
+@pytest.mark.slow
 def test_retrieval_and_answers_are_as_good_as_promised() -> None:
     done = run("--failures")  # once: it takes seconds
     assert done.returncode == 0, done.stderr

@@ -23,6 +23,8 @@ from _progress import Packages
 from _run import CommandError
 from _setup import BOOTSTRAP, DATA, LOCKS, Checkout, RepairError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 CONTENT = "VALUE = 'as it was published'\n"
 

@@ -114,6 +114,7 @@ def test_the_quick_choice_is_the_unit_tests_and_the_first_notebook() -> None:
     assert (ROOT / arguments[6]).is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("marked", "status"), [(False, 1), (True, 0)])
 def test_a_slow_test_among_the_quick_ones_fails_the_run(
     tmp_path: Path, marked: bool, status: int
@@ -174,6 +175,7 @@ def test_the_doctor_on_a_machine_with_nothing_installed(
     assert told.endswith("2 to put right.\n")
 
 
+@pytest.mark.slow
 def test_the_doctor_runs_the_first_notebook_offline_and_never_shows_a_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +210,7 @@ def write_notebook(path: Path, *cells: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "told", "remedy"),
     [
@@ -322,6 +325,7 @@ def ask(told: str, path: str, data: bytes | None = None) -> bytes:
     return content
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="stops by a POSIX signal")
 def test_the_lab_has_its_own_settings_listens_on_loopback_and_stops_whole(
     course: Checkout, open_lab: Callable[[int], tuple[psutil.Popen, str]]
@@ -364,6 +368,7 @@ def test_the_lab_has_its_own_settings_listens_on_loopback_and_stops_whole(
     assert {path.name for path in course.state.iterdir()} == {"lab"}
 
 
+@pytest.mark.slow
 def test_a_lab_that_does_not_start_says_why(course: Checkout) -> None:
     env = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
     command = [sys.executable, "-c", LAB, str(course.root), "-5"]

@@ -137,6 +137,7 @@ def test_faults_show_as_errors(
     assert len(exporter.get_finished_spans()) == 2
 
 
+@pytest.mark.slow
 def test_the_evaluators_of_phoenix_get_their_verdicts(stub: StubLLM) -> None:
     from phoenix.evals import LLM, create_classifier
     from phoenix.evals.metrics import FaithfulnessEvaluator

@@ -400,6 +400,7 @@ assert [s.name for s in second.get_finished_spans()] == ["two"]
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_phoenix_register_keeps_its_exporter(receiver: Receiver, tmp_path: Path) -> None:
     done = run(
         """

@@ -59,10 +59,12 @@ def run(code: str, folder: Path) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
+@pytest.mark.slow
 def test_what_is_left_out_works_when_it_is_turned_on(tmp_path: Path) -> None:
     run(TURNED_ON, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_phoenix_that_was_not_tested_is_imported_whole(tmp_path: Path) -> None:
     run(ANOTHER_VERSION, tmp_path)
 
