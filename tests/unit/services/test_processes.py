@@ -188,7 +188,7 @@ def test_half_a_character_in_a_message_is_a_sentence(worker: Process, receiver: 
     worker.put({"question": "half \ud83d", "context": []})
     result = worker.get()
     assert result["error"].startswith("ValueError: The question holds half a character")
-    assert "process question" in receiver.in_trace(result["trace_id"])
+    assert "process question" in in_trace(receiver, result["trace_id"])
 
 
 def test_lines_that_are_no_message_are_ignored_and_stdin_ends_the_worker(
