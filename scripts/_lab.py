@@ -13,10 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 import webbrowser
 from pathlib import Path
 
-from _run import CommandError
+from _run import CommandError, open_private, private_folder
 from _setup import Checkout
 
 FIRST = "notebooks/00_start_here.ipynb"
@@ -60,18 +61,24 @@ def open_lab(course: Checkout, port: int, *, browser: bool) -> int:
 
     """
     own = course.state / "lab"
-    own.mkdir(parents=True, exist_ok=True)
+    for folder in (course.state, own):
+        private_folder(folder)
     _bring_along(course)
     token = secrets.token_hex(16)
     command: list[str | Path] = [course.python, "-m", "jupyterlab", "--log-level=ERROR"]
     command += [f"--ServerApp.root_dir={course.root}", f"--ServerApp.port={port}"]
     if sys.platform != "win32" and os.geteuid() == 0:
         command.append("--allow-root")  # containers; it listens on loopback only
+    if os.name == "posix":
+        # Any user of this machine can listen to TCP on loopback.
+        command.append("--KernelManager.transport=ipc")
     print("Starting JupyterLab", flush=True)
     log = own / "jupyterlab.log"
     with (
-        tempfile.TemporaryDirectory(prefix="run-", dir=own, ignore_cleanup_errors=True) as runtime,
-        log.open("wb") as output,
+        tempfile.TemporaryDirectory(
+            prefix="run-", dir=_short(own), ignore_cleanup_errors=True
+        ) as runtime,
+        open(log, "wb", opener=open_private) as output,
     ):
         # A session of its own keeps the terminal's Ctrl-C away from it: we stop it, in order.
         process = subprocess.Popen(
@@ -99,6 +106,18 @@ def open_lab(course: Checkout, port: int, *, browser: bool) -> int:
             return 0
         finally:
             _stop(process)
+
+
+def _short(folder: Path) -> Path:
+    """Return this folder, or one for temporary files if kernels' sockets in it had too long a name.
+
+    Such a name has 103 bytes at most on macOS, 107 on Linux.
+    """
+    rest = len(f"/run-12345678/kernel-{uuid.UUID(int=0)}-ipc-5")
+    for place in (folder, Path(tempfile.gettempdir())):
+        if len(os.fsencode(place)) + rest <= 103:
+            return place
+    return Path("/tmp")
 
 
 def _port_of(process: "subprocess.Popen[bytes]", runtime: Path, log: Path) -> int:

@@ -83,6 +83,19 @@ class CommandError(Exception):
     """A failure told in one sentence: what is wrong and what to do."""
 
 
+def private_folder(folder: Path) -> None:
+    """Make a folder, or take an existing one, that no other user of this machine may enter."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(PermissionError):  # it is somebody else's, who lets us in
+        if os.name == "posix":
+            folder.chmod(0o700)
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file, for `open(…, opener=open_private)`; if it is new, for this user alone."""
+    return os.open(path, flags, 0o600)
+
+
 def venv_python(venv: Path) -> Path:
     """Return where a virtual environment keeps its Python."""
     return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -215,9 +228,9 @@ def run_step(
         arrived.put(None)
 
     threading.Thread(target=read, daemon=True).start()
-    log.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(log.parent)
     try:
-        with log.open("a", encoding="utf-8") as file:
+        with open(log, "a", encoding="utf-8", opener=open_private) as file:
             file.write(f"\n{label}\n")
             while True:
                 try:

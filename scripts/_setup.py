@@ -23,7 +23,15 @@ from typing import Literal, TypedDict
 from _audit import SATISFIED, drop_damaged_records, files_off, versions_off
 from _locks import read_lock
 from _progress import Packages
-from _run import CommandError, clean_environment, run_step, uv_settings, venv_python
+from _run import (
+    CommandError,
+    clean_environment,
+    open_private,
+    private_folder,
+    run_step,
+    uv_settings,
+    venv_python,
+)
 
 Kind = Literal["lab", "test"]
 
@@ -386,7 +394,7 @@ class Checkout:
 
     def _check_writable(self) -> None:
         try:
-            self.state.mkdir(exist_ok=True)
+            private_folder(self.state)
             probe = self.state / f"write-test-{os.getpid()}"
             probe.write_bytes(b"x")
             probe.unlink()
@@ -402,7 +410,7 @@ class Checkout:
 
         The programs of each step inherit the lock: they may outlive a command that was killed.
         """
-        with (self.state / "setup.lock").open("a+b") as file:
+        with open(self.state / "setup.lock", "a+b", opener=open_private) as file:
             os.set_inheritable(file.fileno(), True)
             try:
                 _lock(file.fileno())

@@ -10,7 +10,7 @@ from typing import Any
 
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.base.manifest import load_lessons
-from rag_tutorials.course.base.places import course_root
+from rag_tutorials.course.base.places import close_state, course_root
 from rag_tutorials.course.embedded import background, opening
 from rag_tutorials.course.embedded.importing import version_remark
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
@@ -166,6 +166,7 @@ def _preferred_port(name: str, lessons: Sequence[str]) -> int:
 
 def _open_phoenix(name: str, lessons: Sequence[str]) -> EmbeddedPhoenix:
     port = _preferred_port(name, lessons)
+    close_state()
     phoenix = EmbeddedPhoenix(Storage.claim(traces_dir(), name), port)
     for variable in opening.make_ready(phoenix):
         print(f"{variable} is set and ignored here: this course's traces stay on this machine.")

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ import nbformat
 import psutil
 import pytest
 from _setup import BOOTSTRAP, DATA, LOCKS, Checkout
+from jupyter_client.blocking.client import BlockingKernelClient
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMAND = ROOT / "scripts" / "course.py"
@@ -366,6 +368,65 @@ def test_the_lab_has_its_own_settings_listens_on_loopback_and_stops_whole(
     assert process.returncode == 0
     assert not any(member.is_running() for member in family)
     assert {path.name for path in course.state.iterdir()} == {"lab"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such sockets")
+def test_kernels_of_the_lab_talk_over_sockets_that_only_their_user_reaches(
+    course: Checkout, open_lab: Callable[[int], tuple[psutil.Popen, str]]
+) -> None:
+    course.state.mkdir(mode=0o755)
+    process, told = open_lab(0)
+    names = [json.loads(ask(told, "/api/kernels", b'{"name": "python3"}'))["id"] for _ in range(2)]
+    runtime = connection_file(process, names[0]).parent
+    for name in names:
+        client = BlockingKernelClient(connection_file=str(connection_file(process, name)))
+        client.load_connection_file()
+        assert client.transport == "ipc"
+        assert Path(client.ip).parent == runtime
+        client.start_channels()
+        client.wait_for_ready(timeout=120)
+        endless = client.execute("print('in', flush=True)\nwhile True: pass")
+        while client.get_iopub_msg(timeout=120)["content"].get("text") != "in\n":
+            pass
+        ask(told, f"/api/kernels/{name}/interrupt", b"{}")
+        while (answer := client.get_shell_msg(timeout=120))["parent_header"]["msg_id"] != endless:
+            pass  # to what was asked before it was ready
+        assert answer["content"]["ename"] == "KeyboardInterrupt"
+        ask(told, f"/api/kernels/{name}/restart", b"{}")
+        client.wait_for_ready(timeout=120)
+        assert client.execute_interactive("print(1)", timeout=120)["content"]["status"] == "ok"
+        client.stop_channels()
+    kernels = [
+        one for one in process.children(recursive=True) if "ipykernel_launcher" in name_of(one)
+    ]
+    assert len(kernels) == len(names)
+    # One is left: ipykernel takes the output of forked children there, if they know a secret.
+    assert all(len(kernel.net_connections(kind="inet")) <= 1 for kernel in kernels)
+    for folder in (runtime, course.state, course.state / "lab"):
+        assert folder.stat().st_mode & 0o077 == 0
+    assert (course.state / "lab" / "jupyterlab.log").stat().st_mode & 0o077 == 0
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert not runtime.exists()
+
+
+def name_of(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())
+    return ""
+
+
+def connection_file(lab: psutil.Process, kernel: str) -> Path:
+    """Return where a kernel of the lab reads how it is reached, once it runs."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for process in lab.children(recursive=True):
+            if found := re.search(rf"-f (\S+{kernel}\.json)", name_of(process)):
+                return Path(found[1])
+        time.sleep(0.05)
+    pytest.fail("the kernel did not start")
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rag_tutorials.course.base.errors import CourseError, sentence_of
+from rag_tutorials.course.base.places import close_to_others
 from rag_tutorials.course.embedded import running
 from rag_tutorials.course.embedded.door import own_user_only
 from rag_tutorials.course.embedded.guards import put_around
@@ -58,6 +59,7 @@ def guarded(
                 continue
             if session is not None:
                 running.note(phoenix.port, phoenix.folder)
+                close_to_others(phoenix.folder)
                 if phoenix.port != announced:
                     print(
                         f"Port {announced} was taken meanwhile; Phoenix is at {phoenix.browser_url}"

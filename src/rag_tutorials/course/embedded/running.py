@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from rag_tutorials.course.base.places import write_private
 from rag_tutorials.course.embedded import addresses, asking
 from rag_tutorials.course.embedded.storage import traces_dir
 from rag_tutorials.loopback import HOST
@@ -47,7 +48,7 @@ def note(port: int, folder: Path) -> None:
     me = psutil.Process()
     text = json.dumps({"port": port, "pid": me.pid, "started": me.create_time()})
     with contextlib.suppress(OSError):
-        (folder / _FILE).write_text(text, encoding="utf-8")
+        write_private(folder / _FILE, text)
 
 
 def running(parent: Path) -> Iterator[tuple[str, int]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rag_tutorials.course.base.errors import CourseError, sentence_of
-from rag_tutorials.course.base.places import state_dir
+from rag_tutorials.course.base.places import PRIVATE, private_folder, state_dir
 
 LOCK = "kernel.lock"
 _COPIES = 20
@@ -15,7 +15,7 @@ _COPIES = 20
 
 def traces_dir() -> Path:
     """Return the folder that holds a folder of traces for each notebook."""
-    return state_dir() / "phoenix"
+    return private_folder(state_dir() / "phoenix")
 
 
 class Storage:
@@ -37,8 +37,8 @@ class Storage:
         for number in range(1, _COPIES + 1):
             path = parent / (name if number == 1 else f"{name}-{number}")
             try:
-                path.mkdir(parents=True, exist_ok=True)
-                lock = FileLock(path / LOCK, blocking=False)
+                private_folder(path)
+                lock = FileLock(path / LOCK, mode=PRIVATE, blocking=False)
                 lock.acquire()
             except Timeout:
                 continue

@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock
 
 from rag_tutorials.course.base.errors import CourseError, sentence_of
-from rag_tutorials.course.base.places import state_dir
+from rag_tutorials.course.base.places import PRIVATE, state_dir, write_private
 
 _FILE = "progress.json"
 _NUMBERING = 2
@@ -112,7 +112,7 @@ def _change(what: str, change: Callable[[Content], object]) -> None:
 
 
 def _lock(folder: Path) -> FileLock:
-    return FileLock(folder / f"{_FILE}.lock", timeout=10)
+    return FileLock(folder / f"{_FILE}.lock", mode=PRIVATE, timeout=10)
 
 
 def _read(path: Path) -> Content:
@@ -137,9 +137,7 @@ def _read(path: Path) -> Content:
 
 def _write(path: Path, known: Mapping[str, Any]) -> None:
     new = path.with_suffix(".new")
-    new.write_text(
-        json.dumps({"numbering": _NUMBERING, **known}, indent=1) + "\n", encoding="utf-8"
-    )
+    write_private(new, json.dumps({"numbering": _NUMBERING, **known}, indent=1) + "\n")
     new.replace(path)
 
 

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.course.base.manifest import Lesson, find_lesson
+from rag_tutorials.course.base.places import PRIVATE
 from rag_tutorials.course.embedded.storage import LOCK, traces_dir
 from rag_tutorials.course.student import kept
 from rag_tutorials.course.student.confirm import confirmed
@@ -35,7 +36,7 @@ def held(lesson: Lesson | None) -> Iterator[list[Path]]:
     with contextlib.ExitStack() as stack:
         for folder in folders:
             try:
-                stack.enter_context(FileLock(folder / LOCK, blocking=False))
+                stack.enter_context(FileLock(folder / LOCK, mode=PRIVATE, blocking=False))
             except Timeout:
                 busy.append(folder.name)
             except OSError as error:
