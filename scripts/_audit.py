@@ -39,9 +39,9 @@ def versions_off(site: Path, pins: Sequence[Pin]) -> dict[str, str]:
 
 
 def files_off(site: Path, names: Set[str]) -> dict[str, str]:
-    """Return which of the installed packages `names` have a damaged file, and the first such file.
+    """Return which of the installed packages ``names`` have a damaged file, and the first one.
 
-    `site` is the folder `site-packages`, `names` are normal (see `normal`).
+    ``site`` is the folder ``site-packages``, ``names`` are normal (see ``normal``).
     """
     off: dict[str, str] = {}
     for name, _, folder in _distributions(site):

@@ -1,8 +1,8 @@
 """Run checks one after the other, and leave nothing running, however this ends.
 
-`course.py` starts this with the environment's Python and holds its stdin open. When stdin ends,
-`course.py` wants the checks stopped, or is gone itself, however it ended. A terminal's Ctrl-C
-reaches this program through `course.py` alone: it runs in a session of its own, and each check in
+``course.py`` starts this with the environment's Python and holds its stdin open. When stdin ends,
+``course.py`` wants the checks stopped, or is gone itself, however it ended. A terminal's Ctrl-C
+reaches this program through ``course.py`` alone: it runs in a session of its own, and each check in
 a process group of its own.
 
 What a check starts may leave that group (a Jupyter kernel begins a session) and outlive its parent.
@@ -44,7 +44,7 @@ def run_all(checks: dict[str, Sequence[str]], stop: threading.Event, grace: floa
 
 
 def run_one(name: str, command: Sequence[str], stop: threading.Event, grace: float) -> int:
-    """Run a check until it ends or `stop` is set, then end what it has left; return its status."""
+    """Run a check until it ends or ``stop`` is set, end what it has left; return its status."""
     mark = secrets.token_hex(8)
     marks = [*filter(None, [os.environ.get(MARK)]), mark]  # a check may run checks itself
     process = subprocess.Popen(
@@ -70,7 +70,7 @@ def run_one(name: str, command: Sequence[str], stop: threading.Event, grace: flo
 
 
 def own_group(platform: str = sys.platform) -> dict[str, Any]:
-    """Return the options of `Popen` that start a process group, to be interrupted as a whole."""
+    """Return the options of ``Popen`` that start a process group, to be interrupted as a whole."""
     if platform == "win32":
         return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0x200)}
     return {"process_group": 0}
@@ -86,7 +86,7 @@ def _interrupt(process: "subprocess.Popen[bytes]") -> None:
 
 
 def end_all(mark: str, known: Iterable[psutil.Process] = ()) -> set[str]:
-    """End the processes that are `known` or carry the mark; return the names of those that were.
+    """End the processes that are ``known`` or carry the mark; return the names of those that were.
 
     They have a moment to end by themselves: some only wait to see that their parent has gone.
     """

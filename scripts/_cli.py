@@ -87,9 +87,9 @@ def run_module(course: Checkout, options: argparse.Namespace) -> int:
 
 
 def run_tests(course: Checkout, extra: Sequence[str], *, quick: bool = False) -> int:
-    """Run the linter, the type checker and all tests, notebooks included; `extra` is pytest's.
+    """Run the linter, the type checker and all tests, notebooks included; ``extra`` is pytest's.
 
-    With `quick`, only the unit tests that are quick, and the first notebook.
+    With ``quick``, only the unit tests that are quick, and the first notebook.
     """
     python = course.python
     checks: dict[str, list[str | Path]] = {
@@ -116,8 +116,8 @@ def run_checks(
 ) -> int:
     """Run every check, also after one failed; return 0 if all passed, else 1.
 
-    A check that is to stop has `grace_s` seconds to end by itself what it has started. However this
-    ends, nothing of it lives on: see _checks.py.
+    A check that is to stop has ``grace_s`` seconds to end by itself what it has started. However
+    this ends, nothing of it lives on: see _checks.py.
     """
     program = Path(__file__).with_name("_checks.py")
     commands = {name: [str(part) for part in command] for name, command in checks.items()}
@@ -151,7 +151,7 @@ def _wait_for_the_end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def pytest_arguments(root: Path, extra: Sequence[str], *, quick: bool = False) -> list[str]:
-    """Return pytest's arguments: the whole suite, unless `extra` names a path of its own."""
+    """Return pytest's arguments: the whole suite, unless ``extra`` names a path of its own."""
     named = any((root / part.split("::")[0]).exists() for part in extra if part[:1] != "-")
     suite = [] if named else QUICK if quick else ["notebooks", "tests"]
     # A group shares one kernel or one Lab. The notebooks take longest, so they start first.

@@ -28,7 +28,7 @@ USUAL = "well under a minute on a quiet machine"
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor's: `remedy` is what to do when `ok` is false, "" for a remark."""
+    """One line of the doctor's: ``remedy`` is what to do when ``ok`` is false, "" for a remark."""
 
     name: str
     ok: bool

@@ -10,7 +10,7 @@ PIN = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>\S+)(?: ; (?P<mar
 
 @dataclass(frozen=True)
 class Pin:
-    """One package of a lock; `marker` says on which machines, "" on all; `hashes` are options."""
+    """One package of a lock; ``marker`` says on which machines, "" on all."""
 
     name: str
     version: str
@@ -26,7 +26,7 @@ def read_lock(path: Path) -> Iterator[Pin]:
     """Yield the pins of a lock.
 
     Raises:
-        ValueError: a line is not `name==version`, with or without a marker.
+        ValueError: a line is not ``name==version``, with or without a marker.
 
     """
     text = path.read_text(encoding="utf-8").replace("\\\n", " ")

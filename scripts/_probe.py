@@ -1,7 +1,7 @@
 """The doctor's look from inside the environment: memory, LLM, the first notebook.
 
-Its arguments are the file to which it writes one JSON object a line (see `Finding` in _doctor.py),
-and the folder of traces to look at.
+Its arguments are the file to which it writes one JSON object a line (see ``Finding`` in
+_doctor.py), and the folder of traces to look at.
 """
 
 import json
@@ -50,7 +50,7 @@ print(_json.dumps([[span.trace_id, span.kind] for span in course.fetch()]))
 
 
 class NotebookFailedError(Exception):
-    """The notebook did not run; `remedy` says what to do."""
+    """The notebook did not run; ``remedy`` says what to do."""
 
     def __init__(self, text: str, remedy: str) -> None:
         super().__init__(text)
@@ -58,7 +58,7 @@ class NotebookFailedError(Exception):
 
 
 def main(results: Path, traces: Path) -> None:
-    """Look at each thing and write down what was found; `traces` is the real folder of traces."""
+    """Look at each thing and write down what was found; ``traces`` is the real folder of traces."""
 
     def report(name: str, ok: bool, text: str, remedy: str = "") -> None:
         finding = {"name": name, "ok": ok, "text": text, "remedy": remedy}

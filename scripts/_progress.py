@@ -7,8 +7,8 @@ from pathlib import Path
 class Packages:
     """Packages fetched of packages to fetch, then that all are in place.
 
-    Give uv `--verbose`: it names beforehand what it must fetch. What it has fetched and unpacked
-    is a new folder in its cache's `archive-v*`; it says nothing of small packages itself.
+    Give uv ``--verbose``: it names beforehand what it must fetch. What it has fetched and unpacked
+    is a new folder in its cache's ``archive-v*``; it says nothing of small packages itself.
     """
 
     def __init__(self, cache: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""The quick choice of tests, as a plugin of pytest: whatever is not marked `slow`.
+"""The quick choice of tests, as a plugin of pytest: whatever is not marked ``slow``.
 
 What keeps it quick: a test that takes more than a share of all its tests' time is none of them,
 and the run fails and says so. A share holds on a slow machine as well as on a fast one.

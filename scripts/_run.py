@@ -102,7 +102,7 @@ def venv_python(venv: Path) -> Path:
 
 
 def clean_environment(venv: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return `environ` without other environments' variables, and with `venv` active."""
+    """Return ``environ`` without other environments' variables, and with ``venv`` active."""
     env = {name: value for name, value in environ.items() if name not in FOREIGN}
     env["VIRTUAL_ENV"] = str(venv)
     env["PATH"] = os.pathsep.join([str(venv_python(venv).parent), environ.get("PATH", os.defpath)])
@@ -111,7 +111,7 @@ def clean_environment(venv: Path, environ: Mapping[str, str] = os.environ) -> di
 
 
 def uv_settings(pip_config: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Translate what `pip config list` printed into uv's variables; uv reads none of pip's files.
+    """Translate what ``pip config list`` printed into uv's variables; uv reads none of pip's files.
 
     What the user has set for uv itself stays. Packages are checked by hash, so it is safe to take
     each from whichever index has it.
@@ -195,10 +195,10 @@ def run_step(
     log: Path,
     packages: Packages | None = None,
 ) -> str:
-    """Run `command` under one line of progress and return what it printed.
+    """Run ``command`` under one line of progress and return what it printed.
 
-    The output goes to the file `log`, addresses of servers left out. With `packages` the command
-    is uv's, and the progress says how many packages are done.
+    The output goes to the file ``log``, addresses of servers left out. With ``packages`` the
+    command is uv's, and the progress says how many packages are done.
 
     Raises:
         CommandError: the command failed; the message says why and where the log is.

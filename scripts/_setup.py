@@ -53,7 +53,7 @@ DISK_NEEDED = 3 * 10**9  # .venv takes 1.6 GB, unpacking and uv's cache on anoth
 
 
 class Record(TypedDict):
-    """What .venv was made for; `course` is the digest of the pyproject.toml it was installed by."""
+    """What .venv was made for; ``course`` is the digest of the pyproject.toml it came from."""
 
     complete: bool
     place: str
@@ -96,7 +96,7 @@ class Checkout:
         return clean_environment(self.venv)
 
     def locks(self, kind: Kind) -> list[Path]:
-        """Return the locks that together hold all that `kind` needs."""
+        """Return the locks that together hold all that ``kind`` needs."""
         return [self.root / LOCKS[name] for name in NEEDS[kind]]
 
     def problem(self) -> str:
@@ -118,9 +118,9 @@ class Checkout:
         return ""
 
     def off(self, kind: Kind) -> dict[str, str]:
-        """Return the packages that are not as `kind` needs them, each with what is wrong.
+        """Return the packages that are not as ``kind`` needs them, each with what is wrong.
 
-        Only for an environment without a `problem`.
+        Only for an environment without a ``problem``.
         """
         locks = (self.root / BOOTSTRAP, *self.locks(kind))
         command = [
@@ -163,7 +163,7 @@ class Checkout:
         return files_off(self.site, {*names, "pip", COURSE})
 
     def ensure(self, kind: Kind) -> None:
-        """Make .venv and the data complete for `kind`, in as little work as that takes.
+        """Make .venv and the data complete for ``kind``, in as little work as that takes.
 
         Raises:
             RepairError: it was complete once, and what is wrong now could not be repaired.
@@ -188,7 +188,7 @@ class Checkout:
             run_step("Writing the data", [self.python, script], self.environment(), self.log)
 
     def pip_config(self) -> str:
-        """Return what pip is configured with, as `pip config list` prints it."""
+        """Return what pip is configured with, as ``pip config list`` prints it."""
         listed = subprocess.run(
             [*self._pip(), "config", "list"],
             env=self.environment(),

@@ -1,4 +1,4 @@
-"""The course's commands; `--help` lists them. Needs Python alone.
+"""The course's commands; ``--help`` lists them. Needs Python alone.
 
 This file keeps to syntax that every Python can read, so that an old one gets a sentence, not a
 SyntaxError. The commands themselves are in _cli.py.

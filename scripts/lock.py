@@ -1,7 +1,7 @@
-"""Renew the locks from pyproject.toml: `python scripts/lock.py [--upgrade]`.
+"""Renew the locks from pyproject.toml: ``python scripts/lock.py [--upgrade]``.
 
 Without --upgrade, versions that still fit stay as they are. The locks serve every platform and
-Python, pin hashes, and name no server. Needs the environment of `course.py setup`.
+Python, pin hashes, and name no server. Needs the environment of ``course.py setup``.
 """
 
 import argparse

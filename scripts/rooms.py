@@ -1,9 +1,9 @@
-"""Print the rooms of `src` with their files and lines, and the arrows between them.
+"""Print the rooms of ``src`` with their files and lines, and the arrows between them.
 
-`python scripts/rooms.py` needs no environment. Each folder of the package is counted by itself,
-with the files directly in it; those at the top are called `application`. A room is a folder of the
-first or second level; what lies deeper is a part of its room. An arrow says from which other rooms
-a folder's files import, also inside functions.
+``python scripts/rooms.py`` needs no environment. Each folder of the package is counted by itself,
+with the files directly in it; those at the top are called ``application``. A room is a folder of
+the first or second level; what lies deeper is a part of its room. An arrow says from which other
+rooms a folder's files import, also inside functions.
 """
 
 import ast
@@ -48,7 +48,7 @@ def imports_of(file: Path, source: Path = SOURCE) -> Iterator[str]:
 
 
 def targets(file: Path, known: Mapping[str, Path], source: Path = SOURCE) -> Iterator[str]:
-    """Yield the modules among `known` that a module imports, or imports a name of."""
+    """Yield the modules among ``known`` that a module imports, or imports a name of."""
     for name in imports_of(file, source):
         while name and name not in known:
             name = name.rpartition(".")[0]
@@ -57,7 +57,7 @@ def targets(file: Path, known: Mapping[str, Path], source: Path = SOURCE) -> Ite
 
 
 def folder_of(file: Path, source: Path = SOURCE) -> str:
-    """Return the folder of a file below the package, such as `course/traces`."""
+    """Return the folder of a file below the package, such as ``course/traces``."""
     return "/".join(file.parent.relative_to(source / PACKAGE).parts) or TOP
 
 
