@@ -8,7 +8,7 @@ import pytest
 
 SHARE = 1 / 12
 FLOOR_S = 1.0  # what takes less is quick in any case
-MANY = 100  # a few tests say nothing about the choice
+MANY = 1000  # a part of them says nothing about the choice
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

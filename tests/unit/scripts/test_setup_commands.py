@@ -124,7 +124,7 @@ def test_a_slow_test_among_the_quick_ones_fails_the_run(
     mark = "@pytest.mark.slow\n" if marked else ""
     (tmp_path / "test_some.py").write_text(
         "import time\nimport pytest\n\n"
-        "@pytest.mark.parametrize('number', range(100))\n"
+        "@pytest.mark.parametrize('number', range(1000))\n"
         "def test_quick(number): pass\n\n"
         f"{mark}def test_slow(): time.sleep(3)\n"
     )
