@@ -45,7 +45,7 @@ async def _streamed(stream: Callable[[_Words], Any]) -> list[list[str]]:
         async for word in reply:
             if words.taken > len(said) + 1:
                 raise MistakeError(
-                    f"{words.taken} words were decoded before word {len(said) + 1} went out; "
+                    f"{words.taken} words were taken before word {len(said) + 1} went out; "
                     "each should go out when it is there."
                 )
             said.append(word)

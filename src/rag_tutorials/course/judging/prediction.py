@@ -35,13 +35,18 @@ class Prediction:
     because: str
     choices: tuple[Any, ...] | None = None
 
+    @property
+    def options(self) -> str:
+        """The choices as they are written in code, with commas."""
+        return ", ".join(map(repr, self.choices or ()))
+
     def refusal(self, guess: Any) -> str | None:
         """Return a sentence if this cannot be a guess."""
         if self.choices is None:
             return mistyped(guess, self.answer)
         if any(agrees(guess, choice) for choice in self.choices):
             return None
-        return f"{guess!r} is none of the choices: {', '.join(map(repr, self.choices))}."
+        return f"{guess!r} is none of the choices: {self.options}."
 
     def truth_of(self, what: Any) -> Any:
         """Return what is true of a trace or a value.

@@ -22,7 +22,8 @@ def predict(prediction: Prediction, guess: Any) -> Predicted:
         _guesses[prediction.id] = NO_GUESS
         return Predicted(
             prediction,
-            "No prediction yet: put yours where the `...` is, or just run the next cell.",
+            "No prediction yet: put yours where the `...` is, or just run the next cell."
+            + (f" The choices: {prediction.options}." if prediction.choices else ""),
         )
     if refusal := prediction.refusal(guess):
         return Predicted(prediction, refusal)
