@@ -12,7 +12,7 @@ from rag_tutorials.tracing._attributes import (
     ATTR_RETRIEVAL_DOCUMENTS,
     ATTR_RETRIEVAL_TOP_K,
 )
-from rag_tutorials.tracing._delivery import protect_exporter, protect_exports, record_failure
+from rag_tutorials.tracing._delivery import protect_exports, record_failure, whole_span
 from rag_tutorials.tracing._environment import provider_from_environment
 from rag_tutorials.tracing._provider import configure_tracing, get_tracer
 from rag_tutorials.tracing._wrappers import (
@@ -31,10 +31,10 @@ __all__ = [
     "build_traced_rag_pipeline",
     "configure_tracing",
     "get_tracer",
-    "protect_exporter",
     "protect_exports",
     "provider_from_environment",
     "record_failure",
     "traced_generation",
     "traced_retrieval",
+    "whole_span",
 ]

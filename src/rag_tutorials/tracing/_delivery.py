@@ -84,26 +84,20 @@ class WholeSpanExporter(SpanExporter):
         return self.exporter.force_flush(timeout_millis)
 
 
-def protect_exporter(exporter: SpanExporter) -> None:
-    """Let an exporter that somebody else has made get each span whole.
+def protect_exports(provider: TracerProvider) -> None:
+    """Let the exporters that somebody else's provider has now get each span whole.
 
     A lone surrogate or bytes in one span then lose neither it nor the rest of its batch. The
-    exporter stays the object that it is. Twice is harmless.
-    """
-    if not isinstance(exporter, WholeSpanExporter) and not isinstance(exporter.export, _Whole):
-        exporter.export = _Whole(exporter.export)  # type: ignore[method-assign]
-
-
-def protect_exports(provider: TracerProvider) -> None:
-    """Protect the exporters that a provider has now, as one of `phoenix.otel.register()` has.
-
-    A processor that does not tell its exporter is left alone.
+    exporters stay the objects that they are. Twice is harmless. A processor that does not tell
+    its exporter is left alone.
     """
     # The SDK has no public way to see a provider's processors.
     for processor in getattr(provider._active_span_processor, "_span_processors", ()):
         exporter = getattr(processor, "span_exporter", None)
-        if isinstance(exporter, SpanExporter):
-            protect_exporter(exporter)
+        if not isinstance(exporter, SpanExporter) or isinstance(exporter, WholeSpanExporter):
+            continue
+        if not isinstance(exporter.export, _Whole):
+            exporter.export = _Whole(exporter.export)  # type: ignore[method-assign]
 
 
 def record_failure(span: Span, error: BaseException) -> str:

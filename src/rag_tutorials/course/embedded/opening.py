@@ -6,6 +6,7 @@ from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.embedded import environment, launching, registering
 from rag_tutorials.course.embedded.importing import TESTED_PHOENIX, import_phoenix
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
+from rag_tutorials.course.embedded.whole_spans import keep_spans_whole
 
 
 def make_ready(phoenix: EmbeddedPhoenix | None) -> list[str]:
@@ -23,6 +24,7 @@ def make_ready(phoenix: EmbeddedPhoenix | None) -> list[str]:
         phoenix.use_port(phoenix.port)
     package = import_phoenix()
     try:
+        keep_spans_whole(package)
         launching.guard(package, phoenix)
         registering.guard(package)
     except AttributeError as error:
