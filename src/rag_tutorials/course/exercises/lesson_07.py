@@ -92,8 +92,8 @@ def _shift(course: Course, program: str, run: Run) -> list[str]:
     return sorted(span.name for span in _read(course, trace_id, 4))
 
 
-def _smoke_test(course: Course, is_delivered: Callable[[TracerProvider], Any]) -> None:
-    """Ask the student's function about providers that deliver and that do not."""
+def _smoke_test(course: Course, is_delivered: Callable[[TracerProvider], Any]) -> int:
+    """Return about how many providers, delivering and not, the student's function is right."""
     resource = Resource({PROJECT: course.project})
     with Receiver.start() as receiver, receiver.fault(401):
         providers: tuple[tuple[str, type[SpanProcessor], str, Sampler, bool], ...] = (
@@ -129,6 +129,7 @@ def _smoke_test(course: Course, is_delivered: Callable[[TracerProvider], Any]) -
                 provider.shutdown()
             if said != delivers:
                 raise MistakeError(f"It says {said} of a provider {which}.")
+    return len(providers)
 
 
 EXERCISES = (
@@ -169,6 +170,7 @@ EXERCISES = (
         id="07.3",
         title="Write a smoke test",
         run=_smoke_test,
+        returns=Rule("right about all four providers", lambda right: right == 4),
         hints=(
             "Who knows whether the span arrived? Not the provider.",
             "Flush, so that a batch leaves; then ask this notebook's Phoenix for the span's trace.",
