@@ -169,7 +169,8 @@ def database(folder: Path) -> Finding:
     if at - revisions():
         text = f"{name}: the database was written by a newer Phoenix than this one"
         return Finding("traces", False, text, _ANEW)
-    return Finding("traces", True, f"{name}: {traces} traces, {size / 1e6:.1f} MB")
+    count = "1 trace" if traces == 1 else f"{traces} traces"
+    return Finding("traces", True, f"{name}: {count}, {size / 1e6:.1f} MB")
 
 
 def _unusable(name: str, error: Exception) -> Finding:
