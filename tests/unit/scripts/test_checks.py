@@ -173,6 +173,7 @@ def test_the_exit_status_is_that_of_all_checks(
     assert told[-1] == (f"Failed: {', '.join(failed)}" if failed else "ran")
 
 
+@pytest.mark.slow
 def test_what_a_check_leaves_running_is_ended_and_named(
     course: Checkout, capfd: pytest.CaptureFixture[str]
 ) -> None:

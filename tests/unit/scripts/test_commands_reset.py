@@ -154,6 +154,7 @@ def test_progress_prints_the_table_and_resets_after_asking(course: Checkout) -> 
     assert "Whole course: 0 of " in run(course, "progress").stdout
 
 
+@pytest.mark.slow
 def test_reset_asks_on_the_terminal(course: Checkout) -> None:
     folder = course.state / "phoenix" / FIRST
     folder.mkdir(parents=True)

@@ -77,6 +77,7 @@ def old_pythons() -> Iterator[str]:
             yield python
 
 
+@pytest.mark.slow
 def test_the_old_pythons_of_this_machine_can_read_the_command() -> None:
     compile(COMMAND.read_text(encoding="ascii"), "course.py", "exec")
     for python in old_pythons():
@@ -248,6 +249,7 @@ def test_the_doctor_tells_a_notebook_that_cannot_be_read(tmp_path: Path) -> None
         assert name in caught.value.remedy
 
 
+@pytest.mark.slow
 def test_the_doctors_notebook_reaches_this_machine_and_no_other(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         here = f"socket.create_connection({server.getsockname()!r}, timeout=5).close()"

@@ -125,6 +125,7 @@ with course._alone():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="a lock there belongs to one process")
 def test_a_step_that_outlives_a_killed_command_keeps_the_lock(
     course: Checkout, tmp_path: Path

@@ -21,6 +21,8 @@ from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.equipment import Process, Receiver, start
 from rag_tutorials.stub_llm import StubLLM
 
+pytestmark = pytest.mark.slow
+
 HANDBOOK = Path(__file__).parents[3] / "data" / "handbook_manual.txt"
 RETRIEVAL = "rag_tutorials.services.retrieval"
 WORKER = "rag_tutorials.services.worker"

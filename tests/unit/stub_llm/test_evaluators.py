@@ -8,6 +8,8 @@ import pytest
 
 from rag_tutorials.stub_llm import StubLLM
 
+pytestmark = pytest.mark.slow
+
 TOOLS = json.dumps(
     [
         {

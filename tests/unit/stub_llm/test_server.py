@@ -206,6 +206,7 @@ def command(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
 def test_it_runs_alone_and_stops_at_ctrl_c() -> None:
     with command() as process:
@@ -235,6 +236,7 @@ def test_run_alone_on_a_port_that_is_taken_it_says_so_in_one_line() -> None:
     assert output.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_answers_do_not_depend_on_the_hash_seed_of_the_process() -> None:
     code = """
 import json

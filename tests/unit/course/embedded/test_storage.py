@@ -12,6 +12,7 @@ from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.embedded.storage import Storage
 
 
+@pytest.mark.slow
 def test_a_kernel_that_died_frees_its_storage(tmp_path: Path) -> None:
     claim = (
         "import sys; from pathlib import Path\n"

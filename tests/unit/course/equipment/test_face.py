@@ -23,6 +23,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
         _ = equipment.Recevier
 
 
+@pytest.mark.slow
 def test_who_needs_the_llm_alone_does_not_wait_for_the_rest() -> None:
     program = (
         "import sys, rag_tutorials.course.equipment as room\n"

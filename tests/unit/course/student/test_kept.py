@@ -42,6 +42,7 @@ def test_what_was_passed_under_the_earlier_numbers_is_carried_over(folder: Path)
     assert kept.passed().keys() == {*now, "01.1"}  # written once, not renumbered again
 
 
+@pytest.mark.slow
 def test_two_kernels_at_once_lose_nothing(folder: Path) -> None:
     code = (
         "import sys; from rag_tutorials.course.student import kept\n"

@@ -52,6 +52,7 @@ def test_the_command_resets_unasked_with_yes_and_knows_its_lessons(
     )
 
 
+@pytest.mark.slow
 def test_the_module_runs_as_a_command(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-m", "rag_tutorials.course.student.progress"],
