@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -110,3 +111,33 @@ def test_a_kernel_that_still_imports_can_be_shut_down(
     kernel.manager.shutdown_kernel()
     assert not kernel.manager.is_alive()
     assert kernel.manager.provisioner is None or not kernel.manager.provisioner.has_process
+
+
+def test_an_interrupt_of_the_import_or_of_the_first_launch_is_made_good_by_running_again(
+    start_kernel: Start, tmp_path: Path
+) -> None:
+    kernel = start_kernel({"COURSE_STATE_DIR": str(tmp_path), "OTEL_TRACES_SAMPLER": "always_off"})
+    assert not kernel.run("import nest_asyncio; nest_asyncio.apply()").error
+    for cell, under_way in zip(OPENING, ("import-phoenix", "launch-phoenix"), strict=True):
+        watched = kernel.send(f"""
+            import threading, _thread, time
+
+            def interrupt():
+                while {under_way!r} not in [one.name for one in threading.enumerate()]:
+                    time.sleep(0.001)
+                time.sleep(0.2)
+                _thread.interrupt_main()
+
+            threading.Thread(target=interrupt, daemon=True).start()
+            {textwrap.indent(textwrap.dedent(cell.format(name="00_start_here")), " " * 12).strip()}
+            time.sleep(60)
+        """)
+        assert "KeyboardInterrupt" in kernel.wait(watched).error
+        output = kernel.run(cell.format(name="00_start_here"))
+        assert not output.error, output
+        if under_way == "import-phoenix":
+            assert "Set and ignored in this notebook: OTEL_TRACES_SAMPLER;" in output.stdout
+    kernel.run("with tracer_provider.get_tracer('t').start_as_current_span('kept') as span: pass")
+    assert kernel.ask("course.read_back(span)[0].name") == "kept"
+    assert kernel.ask("course.traces_folder.name") == "00_start_here"
+    assert not list(tmp_path.glob("phoenix/*/phoenix-unusable-*"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,13 +140,47 @@ def test_traces_outlive_a_restart_even_if_the_port_is_taken(opened: list[Opened]
         assert one.kernel.ask(f"course.read_back({trace_id!r})[0].name") == "old"
 
 
-def test_a_phoenix_that_does_not_come_up_is_one_sentence(opened: list[Opened]) -> None:
-    kernel = opened[2].kernel
+def test_a_database_that_cannot_be_used_is_set_aside_and_named(opened: list[Opened]) -> None:
+    kernel, folder = opened[2].kernel, Path(opened[2].folder)
     kernel.run("px.close_app()")
-    for leftover in Path(opened[2].folder).glob("phoenix.db*"):
+    for leftover in folder.glob("phoenix.db*"):
         leftover.unlink()
-    (Path(opened[2].folder) / "phoenix.db").write_bytes(b"not a database" * 100)
-    error = kernel.run("px.launch_app(use_temp_dir=False)").error
-    assert error.startswith("CourseError: Phoenix did not start")
-    assert "restart the kernel" in error
-    assert "\n" not in error.strip()
+    (folder / "phoenix.db").write_bytes(b"not a database" * 100)
+    output = kernel.run("px.launch_app(use_temp_dir=False) is not None")
+    assert output.value == "True", output
+    [aside] = folder.glob("phoenix-unusable-*.db")
+    assert aside.read_bytes() == b"not a database" * 100
+    assert (
+        f"could not be used (DatabaseError: file is not a database); they are kept as {aside}"
+        in (output.stdout)
+    )
+    kernel.run(TRACE.format(name="after"))
+    assert kernel.ask("course.read_back(span)[0].name") == "after"
+
+
+def test_the_program_that_took_phoenixs_port_is_named_and_the_opening_mends_it(
+    opened: list[Opened],
+) -> None:
+    one = opened[1]
+    one.kernel.run(TRACE.format(name="before") + "before = span")
+    one.kernel.run("px.close_app()")
+    error = one.kernel.run("course.read_back(before)").error
+    assert error.startswith(f"CourseError: Nothing listens at http://127.0.0.1:{one.port}"), error
+    with socket.create_server(("127.0.0.1", one.port)) as other:
+
+        def greet() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection = other.accept()[0]
+                    connection.recv(1000)
+                    connection.sendall(b"220 mail.example.org ESMTP\r\n")
+                    connection.close()
+
+        threading.Thread(target=greet, daemon=True).start()
+        error = one.kernel.run("course.read_back(before)").error
+        assert "is not Phoenix: it speaks no HTTP; run the cells at the top" in error
+        outputs = one.kernel.open_course("01_manual_spans")
+        assert not any(output.error for output in outputs)
+        assert one.kernel.ask("course.read_back(before)[0].name") == "before"
+        one.kernel.run(TRACE.format(name="after"))
+        assert one.kernel.ask("course.read_back(span)[0].name") == "after"

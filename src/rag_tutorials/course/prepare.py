@@ -11,7 +11,7 @@ from typing import Any
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.base.manifest import load_lessons
 from rag_tutorials.course.base.places import close_state, course_root
-from rag_tutorials.course.embedded import background, opening
+from rag_tutorials.course.embedded import background, environment, surroundings
 from rag_tutorials.course.embedded.importing import version_remark
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.embedded.storage import Storage, traces_dir
@@ -25,6 +25,7 @@ from rag_tutorials.course.traces.view import Showable, TraceView, show
 from rag_tutorials.stub_llm import StubLLM
 
 FIRST_PORT = 6006
+_phoenix: list[EmbeddedPhoenix] = []
 _current: list[Course] = []
 
 
@@ -127,15 +128,17 @@ def prepare(name: str) -> Course:
     Raises:
         CourseError: with the cause and the remedy in one sentence.
     """
+    surroundings.make_fit()
     background.join()
     root = course_root()
     lessons = [lesson.name for lesson in load_lessons()]
     _check_name(name, lessons)
     llm = choose_llm(root)
     if not _current:
-        _current.append(Course(name, root, llm, _open_phoenix(name, lessons)))
-    elif _current[0].project != name:  # another lesson's cells in this kernel: a project of its own
-        _current[:] = [Course(name, root, llm, _current[0].phoenix)]
+        _open_phoenix(name, lessons)
+    if not _current or _current[0].project != name:
+        # Another lesson's cells in this kernel: its Phoenix, and a project of its own.
+        _current[:] = [Course(name, root, llm, _phoenix[0])]
     [course] = _current
     course.llm = llm
     solutions.register_magic()
@@ -164,12 +167,18 @@ def _preferred_port(name: str, lessons: Sequence[str]) -> int:
     return FIRST_PORT + (lessons.index(name) if name in lessons else len(lessons))
 
 
-def _open_phoenix(name: str, lessons: Sequence[str]) -> EmbeddedPhoenix:
-    port = _preferred_port(name, lessons)
-    close_state()
-    phoenix = EmbeddedPhoenix(Storage.claim(traces_dir(), name), port)
-    for variable in opening.make_ready(phoenix):
-        print(f"{variable} is set and ignored here: this course's traces stay on this machine.")
+def _open_phoenix(name: str, lessons: Sequence[str]) -> None:
+    """Make this kernel's Phoenix ready; after an interrupt, the same one."""
+    if not _phoenix:
+        port = _preferred_port(name, lessons)
+        close_state()
+        _phoenix.append(EmbeddedPhoenix(Storage.claim(traces_dir(), name), port))
+    [phoenix] = _phoenix
+    background.import_now(phoenix)
+    if names := environment.removed():
+        print(
+            f"Set and ignored in this notebook: {', '.join(names)}; they change what is recorded "
+            "or where it goes."
+        )
     if remark := version_remark(phoenix.version):
         print(remark)
-    return phoenix

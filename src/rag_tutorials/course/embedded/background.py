@@ -12,7 +12,9 @@ import time
 
 from rag_tutorials.course.embedded.environment import lent_folder
 from rag_tutorials.course.embedded.opening import make_ready
+from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.embedded.storage import traces_dir
+from rag_tutorials.course.embedded.work import Work
 
 THREAD_NAME = "import-phoenix"
 PATIENCE_S = 120.0
@@ -24,14 +26,26 @@ def import_phoenix() -> None:
         make_ready(None)
 
 
-def join(patience: float = PATIENCE_S) -> None:
-    """Wait until the import in the background, if there is one, has ended.
+def import_now(phoenix: EmbeddedPhoenix) -> None:
+    """Make Phoenix ready.
 
-    Two threads that import at once can meet half-made modules. In short steps, because on Windows
-    nothing interrupts a long one.
+    An interrupt would leave a package half imported, which nothing but a new kernel mends. So it
+    ends the waiting alone, and the next call waits for the same import.
+
+    Raises:
+        CourseError: as ``make_ready``.
+    """
+    join()
+    Work(lambda: make_ready(phoenix), THREAD_NAME).wait()
+
+
+def join(patience: float = PATIENCE_S) -> None:
+    """Wait until an import that is under way, if there is one, has ended.
+
+    Two threads that import at once can meet half-made modules.
     """
     deadline = time.monotonic() + patience
     for thread in threading.enumerate():
         if thread.name == THREAD_NAME and thread is not threading.current_thread():
             while thread.is_alive() and time.monotonic() < deadline:
-                thread.join(0.1)
+                time.sleep(0.01)  # an interrupted join takes the thread for ended

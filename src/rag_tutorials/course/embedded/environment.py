@@ -9,6 +9,11 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.propagate import set_global_textmap
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
 from rag_tutorials.course.embedded.addresses import root_path
 from rag_tutorials.loopback import HOST
 
@@ -21,12 +26,16 @@ _QUIET = {
     "PHOENIX_ALLOW_EXTERNAL_RESOURCES": "false",
     "PHOENIX_TELEMETRY_ENABLED": "false",
     "PHOENIX_ALLOWED_SANDBOX_PROVIDERS": "NONE",
+    "PHOENIX_DISCOVER_CONFIG": "false",  # a .env.phoenix above the notebook's folder
     # Both are needed to save the 1.5 s that an MCP server costs at start.
     "PHOENIX_ENABLE_MCP_SERVER": "false",
     "PHOENIX_DISABLE_AGENT_ASSISTANT": "true",
 }
-# They send traces elsewhere, or change where register() thinks that Phoenix is.
-_MISLEADING = ("PHOENIX_COLLECTOR_ENDPOINT", "PHOENIX_SQL_DATABASE_URL", "PHOENIX_API_KEY")
+# What is set under these names changes what is recorded, how much of it, or where it goes: what a
+# lesson says would be false, or spans lost. The course sets what it needs itself.
+_FOREIGN = ("PHOENIX_", "OTEL_", "OPENINFERENCE_")
+_OURS = {WORKING_DIR, PORT, _ROOT_PATH, *_QUIET}
+_removed: list[str] = []
 _NOISE = (
     "Skipped unsupported reflection",
     "Column-expression-level unary distinct",
@@ -42,9 +51,21 @@ def keep_quiet() -> None:
     logging.getLogger("phoenix.server.app").setLevel(logging.ERROR)
 
 
-def remove_misleading() -> list[str]:
-    """Take the variables away that send traces elsewhere; return their names."""
-    return [name for name in _MISLEADING if os.environ.pop(name, None) is not None]
+def remove_foreign() -> None:
+    """Take the variables out of the way that change what is recorded or where it goes."""
+    for name in sorted(os.environ):
+        if name.startswith(_FOREIGN) and name not in _OURS:
+            del os.environ[name]
+            _removed.append(name)
+    if "OTEL_PROPAGATORS" in _removed:  # read already, when OpenTelemetry was imported
+        set_global_textmap(
+            CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
+        )
+
+
+def removed() -> list[str]:
+    """Return the variables that were taken out of the way, in this call or an earlier one."""
+    return list(_removed)
 
 
 def place(port: int, folder: Path) -> None:

@@ -79,7 +79,6 @@ def fast_imports(leave_out: bool = True) -> Iterator[None]:
     try:
         yield
     finally:
-        gc.freeze()  # what was imported stays; no later collection need look at it
         if collecting:
             gc.enable()
         for name, stand_in in placed.items():

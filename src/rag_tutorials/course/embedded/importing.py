@@ -26,7 +26,8 @@ def import_phoenix() -> Any:
             import phoenix.server.app
     except Exception as error:
         raise CourseError(
-            f"Phoenix cannot be imported ({sentence_of(error)}); run "
+            f"Phoenix cannot be imported ({sentence_of(error)}); restart the kernel (menu Kernel, "
+            "Restart Kernel), and if that does not help, close JupyterLab and run "
             "`python scripts/course.py lab` again, which repairs the environment."
         ) from error
     return phoenix

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.embedded import environment, launching, registering
+from rag_tutorials.course.embedded.event_loops import mend_nest_asyncio
 from rag_tutorials.course.embedded.importing import TESTED_PHOENIX, import_phoenix
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.embedded.whole_spans import keep_spans_whole
 
 
-def make_ready(phoenix: EmbeddedPhoenix | None) -> list[str]:
-    """Import Phoenix for this object; return the variables that were taken out of its way.
+def make_ready(phoenix: EmbeddedPhoenix | None) -> None:
+    """Set Phoenix's environment, import it, and put the course's guards around it.
 
     ``None``: before it is known which Phoenix it will be.
 
     Raises:
         CourseError: Phoenix is missing, does not import, or is another than the course needs.
     """
-    removed = []
+    mend_nest_asyncio()
     environment.keep_quiet()
+    environment.remove_foreign()
     if phoenix is not None:
-        removed = environment.remove_misleading()
         phoenix.use_port(phoenix.port)
     package = import_phoenix()
     try:
         keep_spans_whole(package)
         launching.guard(package, phoenix)
-        registering.guard(package)
+        registering.guard(package, phoenix)
     except AttributeError as error:
         raise CourseError(
             f"Phoenix {package.__version__} does not have what the course builds on "
             f"({error}); it was tested with {TESTED_PHOENIX}: run `python scripts/course.py lab` "
             "again, which installs it."
         ) from error
-    return removed

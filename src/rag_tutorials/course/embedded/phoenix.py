@@ -20,14 +20,14 @@ class EmbeddedPhoenix:
 
     def __init__(self, storage: Storage, preferred_port: int | None = None) -> None:
         """Hold the storage, and choose the preferred port if it is free, else another."""
-        self._storage = storage
+        self.storage = storage
         self.port = free_port(preferred_port)
         self.version = metadata.version("arize-phoenix")
 
     @property
     def folder(self) -> Path:
         """Where the traces are kept."""
-        return self._storage.path
+        return self.storage.path
 
     @property
     def url(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -10,6 +12,9 @@ from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.course.base.places import PRIVATE, private_folder, state_dir
 
 LOCK = "kernel.lock"
+DATABASE = "phoenix.db"
+_PARTS = ("", "-wal", "-shm", "-journal")  # what SQLite keeps beside a database
+_LONGEST = 500  # bytes; SQLite takes no longer path
 _COPIES = 20
 
 
@@ -36,6 +41,13 @@ class Storage:
         """
         for number in range(1, _COPIES + 1):
             path = parent / (name if number == 1 else f"{name}-{number}")
+            length = len(os.fsencode(path / DATABASE))
+            if length > _LONGEST:
+                raise CourseError(
+                    f"The path of the traces' folder has {length} bytes, and a database's may have "
+                    f"{_LONGEST}; set COURSE_STATE_DIR to a folder with a shorter path and restart "
+                    f"the kernel. The folder is {path}"
+                )
             try:
                 private_folder(path)
                 lock = FileLock(path / LOCK, mode=PRIVATE, blocking=False)
@@ -53,3 +65,29 @@ class Storage:
             f"{_COPIES} kernels already run {name}; shut some down (menu Kernel, "
             "Shut Down All Kernels) and run this cell again."
         )
+
+    def set_aside(self) -> SetAside:
+        """Move the database out of the way, under another name beside it; nothing is lost."""
+        moment = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+        return SetAside(self.path / DATABASE, self.path / f"phoenix-unusable-{moment}.db")
+
+
+class SetAside:
+    """A database that was moved out of the way."""
+
+    def __init__(self, place: Path, aside: Path) -> None:
+        self.place = place
+        self.path = aside
+        _move(place, aside)
+
+    def put_back(self) -> None:
+        """Undo it; what was made in its place meanwhile is removed."""
+        for part in _PARTS:
+            Path(f"{self.place}{part}").unlink(missing_ok=True)
+        _move(self.path, self.place)
+
+
+def _move(database: Path, target: Path) -> None:
+    for part in _PARTS:
+        if os.path.lexists(f"{database}{part}"):
+            Path(f"{database}{part}").rename(f"{target}{part}")

@@ -42,6 +42,7 @@ def main() -> None:
     lifeline = Lifeline()
     shutil.rmtree(folder, ignore_errors=True)  # earlier keys were signed with another secret
     phoenix = EmbeddedPhoenix(Storage.claim(folder.parent, folder.name))
+    make_ready(phoenix)
     admin_secret = secrets.token_hex(16)
     os.environ.update(
         PHOENIX_ENABLE_AUTH="true",
@@ -49,7 +50,6 @@ def main() -> None:
         PHOENIX_ADMIN_SECRET=admin_secret,
         PHOENIX_DEFAULT_ADMIN_INITIAL_PASSWORD=secrets.token_hex(16),
     )
-    make_ready(phoenix)
     if arguments.database:
         os.environ["PHOENIX_SQL_DATABASE_URL"] = arguments.database
     logging.disable(logging.WARNING)

@@ -261,9 +261,9 @@ def _fetch(course: Traces, trace_ids: Sequence[str] = ()) -> list[SpanRecord]:
         for start in range(0, max(len(trace_ids), 1), 50):
             some = list(trace_ids[start : start + 50])
             found += course.fetch(**({"trace_ids": some} if some else {}))
+    except CourseError:
+        raise
     except Exception as error:
-        if getattr(getattr(error, "response", None), "status_code", None) == 404:
-            return []  # the project begins with its first span
         raise CourseError(
             f"Phoenix does not answer ({sentence_of(error)}); run the cells at the top of this "
             "notebook again, then this one."

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from rag_tutorials.course.base.errors import CourseError
-from rag_tutorials.course.embedded import addresses
+from rag_tutorials.course.embedded import addresses, asking
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.traces import spans
 
@@ -90,13 +90,24 @@ class Traces:
         """Return the spans of this notebook's project that Phoenix has now.
 
         ``filters`` are those of ``phoenix.client``'s ``spans.get_spans``.
+
+        Raises:
+            CourseError: nothing listens at Phoenix's port, or another program does.
+            TimeoutError: whatever listens there does not answer.
         """
         try:
             found = self.client.spans.get_spans(
                 project_identifier=self.project, **{"limit": 10_000, **filters}
             )
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code == HTTPStatus.NOT_FOUND:
+        except httpx.TimeoutException as error:
+            raise TimeoutError(f"what listens at {self.phoenix_url} is silent") from error
+        except Exception as error:
+            if said := asking.trouble(self.phoenix_url):
+                raise CourseError(
+                    f"{said}; run the cells at the top of this notebook again, then this one."
+                ) from error
+            status = getattr(getattr(error, "response", None), "status_code", None)
+            if status == HTTPStatus.NOT_FOUND:
                 return []  # a project begins with its first span
             raise
         return [spans.from_phoenix(span) for span in found]

@@ -145,7 +145,8 @@ def poll(
 ) -> Sequence[SpanRecord]:
     """Call ``fetch`` until it gives at least ``expect`` spans or ``timeout`` seconds are over.
 
-    Return what it gave last, in order of start. Errors of ``fetch`` are raised only at the end.
+    Return what it gave last, in order of start. Errors of ``fetch`` are raised only at the end, but
+    a CourseError, which no waiting mends, at once.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -153,6 +154,8 @@ def poll(
         found: Sequence[SpanRecord] = ()
         try:
             found = fetch()
+        except CourseError:
+            raise
         except Exception as caught:
             error = caught
         if len(found) >= expect and error is None:

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
+from opentelemetry.propagate import get_global_textmap, set_global_textmap
+from opentelemetry.propagators.composite import CompositePropagator
 
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.embedded import environment
@@ -22,10 +24,42 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", dict(os.environ))
 
 
-def test_variables_that_send_traces_elsewhere_are_removed_and_named() -> None:
-    os.environ["PHOENIX_COLLECTOR_ENDPOINT"] = "http://elsewhere:4317"
-    assert environment.remove_misleading() == ["PHOENIX_COLLECTOR_ENDPOINT"]
-    assert "PHOENIX_COLLECTOR_ENDPOINT" not in os.environ
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PHOENIX_COLLECTOR_ENDPOINT",
+        "PHOENIX_PROJECT_NAME",
+        "OTEL_SDK_DISABLED",
+        "OTEL_TRACES_SAMPLER",
+        "OTEL_BSP_MAX_QUEUE_SIZE",
+        "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+        "OPENINFERENCE_HIDE_INPUTS",
+    ],
+)
+def test_variables_that_change_what_is_recorded_or_where_it_goes_are_removed_and_named(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "_removed", [])
+    os.environ[name] = "1"
+    os.environ["PHOENIX_PORT"] = "7001"
+    environment.remove_foreign()
+    assert environment.removed() == [name]
+    assert name not in os.environ
+    assert os.environ["PHOENIX_PORT"] == "7001"
+
+
+def test_a_propagator_that_was_read_at_import_is_taken_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(environment, "_removed", [])
+    before = get_global_textmap()
+    try:
+        set_global_textmap(CompositePropagator([]))
+        os.environ["OTEL_PROPAGATORS"] = "none"
+        environment.remove_foreign()
+        assert {"traceparent", "tracestate", "baggage"} == get_global_textmap().fields
+    finally:
+        set_global_textmap(before)
 
 
 def test_phoenix_stays_on_loopback() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rag_tutorials.course.base.errors import CourseError
-from rag_tutorials.course.embedded.launching import guarded
+from rag_tutorials.course.embedded.launching import _Launcher, launched
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.embedded.storage import Storage
 
@@ -32,7 +32,7 @@ def test_a_launch_that_returns_none_or_raises_is_an_error_with_a_remedy(
 
     for launch, cause in ((silent, "it gave no reason"), (slow, "server took too long")):
         with pytest.raises(CourseError, match=rf"did not start \(.*{cause}.*\); run this cell"):
-            guarded(launch, lambda: None, phoenix)()
+            launched(launch, lambda: None, phoenix)
 
 
 def test_a_launch_that_was_only_slow_succeeds_the_second_time(phoenix: EmbeddedPhoenix) -> None:
@@ -44,12 +44,12 @@ def test_a_launch_that_was_only_slow_succeeds_the_second_time(phoenix: EmbeddedP
             raise RuntimeError("server took too long to start")
         return session
 
-    assert guarded(launch, lambda: None, phoenix)() is session
+    assert launched(launch, lambda: None, phoenix) is session
 
 
 def test_a_launch_before_prepare_says_what_to_run_first() -> None:
     with pytest.raises(CourseError, match=r"run the cell with prepare\(\) above first"):
-        guarded(lambda: object(), lambda: None, None)()
+        _Launcher(lambda: object(), None, None).launch_app()
 
 
 def test_a_port_taken_after_prepare_is_named(
@@ -60,7 +60,7 @@ def test_a_port_taken_after_prepare_is_named(
         other.listen()
         announced = other.getsockname()[1]
         phoenix.use_port(announced)
-        guarded(lambda: object(), lambda: None, phoenix)()
+        launched(lambda: object(), lambda: None, phoenix)
     assert phoenix.port != announced
     assert os.environ["PHOENIX_PORT"] == str(phoenix.port)
     said = capsys.readouterr().out

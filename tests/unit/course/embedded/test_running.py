@@ -18,6 +18,7 @@ from rag_tutorials.course.embedded.ports import free_port
 class Ready(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200 if self.path == "/readyz" else 404)
+        self.send_header("x-phoenix-server-version", "20.26.1")
         self.end_headers()
 
     def log_message(self, *_: object) -> None:

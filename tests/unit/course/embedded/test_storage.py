@@ -50,3 +50,25 @@ def test_a_storage_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     with pytest.raises(CourseError, match=r"cannot be used .* set COURSE_STATE_DIR"):
         Storage.claim(tmp_path / "file", "lesson")
+
+
+def test_a_path_that_no_database_can_have_is_one_sentence(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["a" * 100] * 7)
+    with pytest.raises(CourseError, match="set COURSE_STATE_DIR to a folder with a shorter path"):
+        Storage.claim(deep, "lesson")
+
+
+def test_a_database_set_aside_loses_nothing_and_can_be_put_back(tmp_path: Path) -> None:
+    storage = Storage.claim(tmp_path, "lesson")
+    for part in ("", "-wal"):
+        (storage.path / f"phoenix.db{part}").write_text(f"old{part}")
+    aside = storage.set_aside()
+    assert aside.path.read_text() == "old"
+    assert not list(storage.path.glob("phoenix.db*"))
+    (storage.path / "phoenix.db").write_text("new")
+    (storage.path / "phoenix.db-shm").write_text("new")
+    aside.put_back()
+    assert {file.name: file.read_text() for file in storage.path.glob("phoenix*")} == {
+        "phoenix.db": "old",
+        "phoenix.db-wal": "old-wal",
+    }

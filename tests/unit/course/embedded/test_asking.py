@@ -1,0 +1,101 @@
+"""Questions to Phoenix's port: who is there, and what spans cost."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from rag_tutorials.course.embedded import asking
+from rag_tutorials.course.embedded.ports import free_port
+
+IDS = ("a" * 16, "b" * 16, "c" * 16)
+
+
+@contextmanager
+def web(status: int, body: bytes, **headers: str) -> Iterator[str]:
+    """A program that gives one answer to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@contextmanager
+def mute(answer: bytes) -> Iterator[str]:
+    """A program that speaks no HTTP: it says this to whoever connects, or nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            kept = []
+            while True:
+                try:
+                    connection = server.accept()[0]
+                except OSError:
+                    return
+                kept.append(connection)
+                if answer:
+                    connection.recv(1000)
+                    connection.sendall(answer)
+                    connection.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_phoenix_is_told_from_other_programs_and_from_none() -> None:
+    with web(200, b"", x_phoenix_server_version="20.26.1") as url:
+        assert asking.answers(url)
+    with web(503, b"", x_phoenix_server_version="20.26.1") as url:
+        assert asking.trouble(url) == f"Phoenix at {url} is not ready (HTTP 503)"
+    for status in (200, 404, 500):
+        with web(status, b'{"data": []}') as url:
+            assert asking.trouble(url) == f"The program at {url} is not Phoenix"
+    url = f"http://127.0.0.1:{free_port()}"
+    assert str(asking.trouble(url)).startswith(f"Nothing listens at {url}")
+    with mute(b"220 mail.example.org ESMTP\r\n") as url:
+        assert asking.trouble(url) == f"The program at {url} is not Phoenix: it speaks no HTTP"
+
+
+def test_a_program_that_is_silent_is_waited_for_no_longer_than_said() -> None:
+    with mute(b"") as url:
+        began = time.monotonic()
+        assert asking.trouble(url, 0.2) == f"What listens at {url} does not answer within 0.2 s"
+        assert asking.costs(url, IDS, 0.2) == {}
+        assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize("nothing", [None, {"costSummary": None}, {"costSummary": {"total": None}}])
+def test_a_span_without_a_cost_hides_no_other(nothing: object) -> None:
+    cost = {"costSummary": {"total": {"cost": 0.25}}}
+    body = json.dumps({"data": {"c0": cost, "c1": nothing, "c2": cost}}).encode()
+    with web(200, body) as url:
+        assert asking.costs(url, IDS) == {IDS[0]: 0.25, IDS[2]: 0.25}
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"data": null}', b'{"data": [1]}', b"<html>"])
+def test_an_answer_of_another_program_is_no_cost(body: bytes) -> None:
+    with web(200, body) as url:
+        assert asking.costs(url, IDS) == {}
