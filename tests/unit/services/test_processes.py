@@ -258,7 +258,6 @@ ENDINGS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("then", ENDINGS.values(), ids=ENDINGS.keys())
 def test_nothing_is_left_however_the_starter_ends(
