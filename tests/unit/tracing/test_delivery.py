@@ -136,6 +136,7 @@ def test_no_value_loses_a_span(
     assert found["number"] == {"key": str(2**64)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [False, True])
 def test_no_value_loses_a_span_of_phoenix_register(
     receiver: Receiver,

@@ -322,6 +322,7 @@ span("good")
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_no_value_loses_a_span_of_phoenix_register(receiver: Receiver, tmp_path: Path) -> None:
     done = run(
         """

@@ -10,6 +10,7 @@ from rag_tutorials.course.embedded.whole_spans import keep_spans_whole
 from rag_tutorials.course.equipment import Receiver
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [False, True])
 def test_half_a_character_loses_no_span(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: bool
