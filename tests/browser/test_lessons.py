@@ -20,9 +20,6 @@ MEANT = {
         r"Setting attribute on ended span": "the mistake 'set after the end'",
         r"Invalid type .* for attribute": "the table of values that are dropped",
     },
-    "04_auto_instrumentation": {
-        r"Attempting to instrument while already instrumented": "the section on the right order",
-    },
     "07_backends_and_delivery": {
         r"^Queue full, dropping Span": "the queue that overflows",
         r"^(Transient error|Failed to export spans batch)": "backends down, hanging, refusing",

@@ -6,6 +6,7 @@ and where the files say nothing of ports, the environment does, as it does for a
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -255,3 +256,22 @@ def test_a_notebook_with_phoenix_inside(
         "CHAIN answer UNSET",
         "LLM ChatCompletion OK",
     ]
+
+
+def test_each_instrumentor_named_is_one(bare: Bare) -> None:
+    page = (ROOT / "notebooks" / "summary.md").read_text("utf-8")
+    named = {
+        f"openinference-instrumentation-{package}": name
+        for package, name in re.findall(r"(?m)^\| `…-([a-z-]+)` \|.*\| `(\w+)` \|$", page)
+    }
+    assert len(named) >= 10
+    python = bare(*sorted(named), "--no-deps")  # only their declarations are read
+    ask = (
+        "import importlib.metadata as m, json; print(json.dumps({d.name: [e.attr for e in"
+        " d.entry_points if e.group == 'openinference_instrumentor'] for d in m.distributions()}))"
+    )
+    told = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True)
+    declared = json.loads(told.stdout)
+    assert {package: declared[package] for package in named} == {
+        package: [name] for package, name in named.items()
+    }

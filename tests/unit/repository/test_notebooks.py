@@ -13,7 +13,7 @@ from rag_tutorials.course.base.manifest import Lesson, load_lessons
 
 FOLDER = Path(__file__).parents[3] / "notebooks"
 LESSONS = load_lessons(FOLDER / "course.toml")
-LONGEST_CELL = 25
+LONGEST_CELL = 25  # lines
 KEY = re.compile(r"sk-[A-Za-z0-9_-]{16,}|px_[A-Za-z0-9]{16,}|eyJ[A-Za-z0-9_-]{20,}")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|Users|tmp|work)/\w")
 
@@ -165,3 +165,11 @@ def test_each_objective_is_summed_up_at_the_end(lesson: Lesson) -> None:
     assert found
     for objective in lesson.objectives:
         assert objective in summary
+
+
+def test_the_first_lesson_lists_them_all() -> None:
+    listed = re.findall(r"(?m)^\| (.+) \| \[(.+)\]\((.+)\.ipynb\) \| (.+) \|$", prose(LESSONS[0]))
+    assert listed == [
+        (each.part, f"{each.number} {each.title}", each.name, "{} to {}".format(*each.minutes))
+        for each in LESSONS
+    ]

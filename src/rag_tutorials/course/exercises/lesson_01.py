@@ -1,4 +1,4 @@
-"""The exercises of lesson 01, manual spans."""
+"""The exercises and predictions of lesson 01, manual spans."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 from openinference.semconv.trace import SpanAttributes
 
-from rag_tutorials.course.judging.checks import Exercise, Rule, span
+from rag_tutorials.course.judging.checks import Exercise, Found, Rule, span
+from rag_tutorials.course.judging.prediction import Prediction
 
 QUESTION = "How long is the probation period?"
 A_TEXT = Rule("a text that is not empty", lambda value: isinstance(value, str) and value != "")
@@ -24,6 +25,11 @@ def _retriever(name: str, **more: Any) -> Any:
         attributes[f"{document}.score"] = float
         attributes[f"{document}.content"] = A_TEXT
     return span(name, "RETRIEVER", attributes=attributes)
+
+
+def _missing_keys(found: Found) -> list[str]:
+    keys = found.spans[0].attributes
+    return [letter for letter in "abcdef" if not any(key.startswith(f"{letter}.") for key in keys)]
 
 
 EXERCISES = (
@@ -96,5 +102,51 @@ EXERCISES = (
             "The two steps belong inside the root's `with` block, one after the other.",
             "Set `output.value` on `generation` and on `rag-request` before their blocks end.",
         ),
+    ),
+)
+
+PREDICTIONS = (
+    Prediction(
+        id="01.a",
+        title="How many attributes has a span that was given none?",
+        truth=lambda found: len(found.spans[0].attributes),
+        answer=0,
+        because="A name, two moments and a status: OpenTelemetry knows nothing about your program "
+        "except what you tell it.",
+    ),
+    Prediction(
+        id="01.b",
+        title="How many spans has Phoenix of one that was never ended?",
+        truth=int,
+        answer=0,
+        because="A span that never ends is never sent, and nobody complains. If a step is missing "
+        "in a trace, first ask whether its span was ended.",
+    ),
+    Prediction(
+        id="01.c",
+        title="Of which keys has Phoenix nothing?",
+        truth=_missing_keys,
+        answer=["b", "c", "f"],
+        because="`None` is no value, Phoenix keeps no `nan`, and what is set after the end comes "
+        "too late. The dictionary has become one attribute for each entry, the date a text, and "
+        "of a key that was set twice the last value counts.",
+    ),
+    Prediction(
+        id="01.d",
+        title="Whose child is `generation`?",
+        truth=lambda found: getattr(found.parent(found.named("generation")[0]), "name", None),
+        answer="rag-request",
+        because="Both steps were started inside the block of `rag-request`; the block of "
+        "`retrieval` had ended before `generation` began, so it was no longer current.",
+        choices=("rag-request", "retrieval"),
+    ),
+    Prediction(
+        id="01.e",
+        title="How many traces do the three spans make?",
+        truth=lambda found: len(found.trace_ids),
+        answer=3,
+        because="`start_span` does not make a span current, so `retrieval` did not see the "
+        "request; and `generation` came after its end. In Phoenix this looks like three requests "
+        "of one span each.",
     ),
 )

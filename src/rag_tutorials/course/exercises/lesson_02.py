@@ -1,4 +1,4 @@
-"""The exercises of lesson 02, events and errors."""
+"""The exercises and predictions of lesson 02, events and errors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag_tutorials.course.equipment.llm import shared_stub
 from rag_tutorials.course.judging.checks import Exercise, Found, span
+from rag_tutorials.course.judging.prediction import Prediction
 from rag_tutorials.course.traces.spans import SpanRecord
 
 if TYPE_CHECKING:
@@ -69,6 +70,15 @@ def _waits(found: Found) -> str | None:
 
 
 FAILED_ATTEMPT = span("attempt", "LLM", status="ERROR", events={"exception": 1})
+
+
+def _statuses(found: Found) -> tuple[str, ...]:
+    return tuple(one.status for one in found.spans)
+
+
+def _exceptions(one: SpanRecord) -> int:
+    return [event.name for event in one.events].count("exception")
+
 
 EXERCISES = (
     Exercise(
@@ -174,5 +184,59 @@ EXERCISES = (
             "`root.add_event('retry.wait', {'seconds': wait})` before each sleep, and "
             "`root.set_status(StatusCode.OK)` as the last line before `return answer`.",
         ),
+    ),
+)
+
+PREDICTIONS = (
+    Prediction(
+        id="02.a",
+        title="How many spans has the trace?",
+        truth=len,
+        answer=1,
+        because="An event is no node of the tree: it sits inside its span.",
+    ),
+    Prediction(
+        id="02.b",
+        title="Which statuses have the three spans, in their order?",
+        truth=_statuses,
+        answer=("OK", "OK", "OK"),
+        because="OK is final: it replaces an ERROR, and after it nothing else counts, not even an "
+        "exception. The third call failed, its event is there, and the status says success.",
+    ),
+    Prediction(
+        id="02.c",
+        title="How many `exception` events has the span?",
+        truth=lambda found: _exceptions(found.spans[0]),
+        answer=2,
+        because="One by `record_exception`, one by the `with` block when the same exception passed "
+        "it. Whoever counts errors counts this one double. The status is the block's too: its "
+        "description, `ValueError: …`, has replaced yours.",
+        choices=(0, 1, 2),
+    ),
+    Prediction(
+        id="02.d",
+        title="Which of the spans have the status ERROR?",
+        truth=lambda found: [one.name for one in found.spans if one.status == "ERROR"],
+        answer=["dense-retrieval"],
+        because="A status is not inherited. The exception left the child's block and was caught "
+        "before it left the parent's: each status answers for its own operation only.",
+    ),
+    Prediction(
+        id="02.e",
+        title="Which status has the span of a call that failed?",
+        truth=lambda found: found.spans[0].status,
+        answer="OK",
+        because="The exception never left the block, so nobody could record it, and the code says "
+        "OK. Every search for errors passes this trace by.",
+        choices=("UNSET", "OK", "ERROR"),
+    ),
+    Prediction(
+        id="02.f",
+        title="How many `generation` spans have the two calls?",
+        truth=lambda found: len(found.named("generation")),
+        answer=2,
+        because="The span surrounds the call of the client, and the client returned normally after "
+        "its retries: no exception reached the span. A retry inside the client shows only as "
+        "duration.",
     ),
 )

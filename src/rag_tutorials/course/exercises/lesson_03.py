@@ -1,15 +1,18 @@
-"""The exercises of lesson 03, wrappers."""
+"""The exercises and predictions of lesson 03, wrappers."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from openinference.semconv.trace import RerankerAttributes, SpanAttributes
 from opentelemetry import trace
 
 from rag_tutorials.course.judging.checks import Exercise, ExpectedSpan, Found, Rule, span
+from rag_tutorials.course.judging.prediction import Prediction
 from rag_tutorials.io_utils import load_queries
 from rag_tutorials.schema import QueryExample, RetrievalResult
 
@@ -97,6 +100,17 @@ def _parent_of_search(found: Found) -> str | None:
     return parent.name if parent else None
 
 
+def _one_after_the_other(found: Found) -> str:
+    spans = found.named("retrieval")
+    ended = all(one.end <= other.start for one, other in pairwise(spans))
+    return "one after the other" if ended else "at the same time"
+
+
+def _coroutine_or_answer(found: Found) -> str:
+    output = str(found.named("generation-plain")[0].attributes["output.value"])
+    return "a coroutine" if output.startswith("<coroutine object") else "the answer"
+
+
 EXERCISES = (
     Exercise(
         id="03.1",
@@ -177,5 +191,63 @@ EXERCISES = (
             'The metadata: `with using_metadata({"query_id": query.query_id}):` around the '
             "awaiting of that function.",
         ),
+    ),
+)
+
+PREDICTIONS = (
+    Prediction(
+        id="03.a",
+        title="How many of the four does `careless` keep?",
+        truth=sum,
+        answer=0,
+        because="The name and the docstring are those of `wrapper`, the result is dropped, and "
+        "`top_k` is refused. In Phoenix the span looks fine, while the program is broken.",
+        choices=(0, 1, 2, 3, 4),
+    ),
+    Prediction(
+        id="03.b",
+        title="How many spans named `retrieval` has the trace?",
+        truth=lambda found: len(found.named("retrieval")),
+        answer=1,
+        because="The package knows its own wrappers and does not put a second one around them.",
+    ),
+    Prediction(
+        id="03.c",
+        title="How many times larger do the vectors make the span of 40 chunks?",
+        truth=lambda ratio: min((2, 10, 50), key=lambda times: abs(math.log(ratio / times))),
+        answer=50,
+        because="Each number takes 11 bytes on the wire, so one vector costs about 17 kB; the text "
+        "beside it, less than half a kB.",
+        choices=(2, 10, 50),
+    ),
+    Prediction(
+        id="03.d",
+        title="How many documents will Phoenix draw for `find`?",
+        truth=lambda found: sum(
+            key.startswith("retrieval.documents") and key.endswith("document.id")
+            for key in found.named("find")[0].attributes
+        ),
+        answer=0,
+        because="The decorator records all arguments and the whole result, and it cannot know "
+        "which part of a result is a document.",
+    ),
+    Prediction(
+        id="03.e",
+        title="What is the output of the span `generation-plain`?",
+        truth=_coroutine_or_answer,
+        answer="a coroutine",
+        because="Both answers are right; the first span is not. It ended as soon as the coroutine "
+        "was made, and an error during the work would not be on it.",
+        choices=("the answer", "a coroutine"),
+    ),
+    Prediction(
+        id="03.f",
+        title="How do the four `retrieval` spans run?",
+        truth=_one_after_the_other,
+        answer="one after the other",
+        because="The `generation` bars lie over each other, since awaiting gives way to the other "
+        "tasks. This retriever is a plain function: while it works, nothing else in the event loop "
+        "does. Such a staircase is how you find the call that blocks.",
+        choices=("one after the other", "at the same time"),
     ),
 )

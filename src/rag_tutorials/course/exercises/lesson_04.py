@@ -1,4 +1,4 @@
-"""The exercises of lesson 04, auto-instrumentation."""
+"""The exercises and predictions of lesson 04, auto-instrumentation."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from rag_tutorials.course.judging.checks import (
     Rule,
     span,
 )
+from rag_tutorials.course.judging.prediction import Prediction
 
 CODE = "Q-2290-B"
 CARRY_QUESTION = "How many days may be carried over?"
 LEAVE_QUESTION = "How many days of leave has Ada left?"
 TOKENS = "llm.token_count.total"
+FOUR_SPANS = ("before", "too-early", "inside", "after")
 
 A_TEXT = Rule("a text that is not empty", lambda value: isinstance(value, str) and value != "")
 
@@ -161,5 +163,53 @@ EXERCISES = (
             "`with tracer.start_as_current_span(call.function.name) as tool_span:` around "
             '`look_up`, inside `with tracer.start_as_current_span("leave-request") as span:`.',
         ),
+    ),
+)
+
+PREDICTIONS = (
+    Prediction(
+        id="04.a",
+        title="How many of the two streams have token counts?",
+        truth=lambda found: sum(TOKENS in one.attributes for one in found.spans),
+        answer=1,
+        because="The server counts the tokens of a stream only when it is asked to, by "
+        '`stream_options={"include_usage": True}`. The first stream has none, and no message says '
+        "so.",
+        choices=(0, 1, 2),
+    ),
+    Prediction(
+        id="04.b",
+        title="By how much does the trace multiply the tokens that were used?",
+        truth=lambda found: sum("llm.token_count.prompt" in one.attributes for one in found.spans),
+        answer=2,
+        because="Two LLM spans describe one call, and each has the counts. Phoenix adds both up.",
+    ),
+    Prediction(
+        id="04.c",
+        title="Which of the four spans has Phoenix?",
+        truth=lambda found: [one.name for one in found.spans if one.name in FOUR_SPANS],
+        answer=["inside", "after"],
+        because="What was opened while no provider was set is *non-recording*: an empty shell. "
+        "And yet the second and the third question are traced, although `instrument()` came first: "
+        "without a provider it takes a stand-in tracer, which binds to the real one as soon as "
+        "there is one.",
+    ),
+    Prediction(
+        id="04.d",
+        title="With how many of the four masks is the code still found?",
+        truth=int,
+        answer=3,
+        because="`hide_input_text` and `hide_input_messages` mask the messages that were taken "
+        "apart, and leave the same text in `input.value`. `hide_inputs` covers both forms of the "
+        "prompt, but not the answer.",
+        choices=(0, 1, 2, 3, 4),
+    ),
+    Prediction(
+        id="04.e",
+        title="How many spans has the trace, the root included?",
+        truth=len,
+        answer=2,
+        because="The root and the `CreateEmbeddings` of the call after the block. Inside it the "
+        "automatic span and your own `warm-up` are both gone.",
     ),
 )
