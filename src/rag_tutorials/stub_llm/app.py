@@ -18,7 +18,7 @@ from rag_tutorials.stub_llm.answering.conversation import AnswerMode
 from rag_tutorials.stub_llm.control.faults import KINDS, Api, Effects, Fault, Faults
 from rag_tutorials.stub_llm.control.journal import Journal, RequestRecord
 from rag_tutorials.stub_llm.language.digest import digest
-from rag_tutorials.stub_llm.wire import chat, embeddings, fields
+from rag_tutorials.stub_llm.wire import chat, embeddings, fields, models
 from rag_tutorials.stub_llm.wire.errors import APIError
 from rag_tutorials.stub_llm.wire.fields import JSON
 from rag_tutorials.stub_llm.wire.responses import Responses
@@ -28,8 +28,6 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 _logger = logging.getLogger(__name__)
 
-CHAT_MODELS = ("gpt-4.1-mini", "gpt-4o-mini")
-MODELS = (*CHAT_MODELS, *embeddings.DIMENSIONS)
 WRONG_KEY = "wrong-key"
 """The one API key that is refused, to show a 401."""
 
@@ -48,8 +46,8 @@ class Gateway:
                 self._api("/v1/responses", "responses", self.responses.create),
                 Route("/v1/responses/{name}", self._get(self.responses.get)),
                 self._api("/v1/embeddings", "embeddings", lambda body, _: embeddings.create(body)),
-                Route("/v1/models", self._get(_list_models)),
-                Route("/v1/models/{name:path}", self._get(_model)),
+                Route("/v1/models", self._get(lambda _: models.list_all())),
+                Route("/v1/models/{name:path}", self._get(models.get)),
                 Route("/healthz", self._health),
                 _control("/_stub/faults", self._faults, ["GET", "POST", "DELETE"]),
                 _control("/_stub/requests", self._requests, ["GET", "DELETE"]),
@@ -259,12 +257,3 @@ def _refuse(error: APIError, record: RequestRecord) -> Response:
 
 def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(fields.dumps(value), status, headers, "application/json")
-
-
-def _list_models(_: str) -> JSON:
-    return {"object": "list", "data": [_model(name) for name in MODELS]}
-
-
-def _model(name: str) -> JSON:
-    fields.require_model(name)
-    return {"id": name, "object": "model", "created": fields.CREATED, "owned_by": "stub"}

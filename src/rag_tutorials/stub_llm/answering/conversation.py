@@ -48,7 +48,8 @@ class Conversation:
     """All that decides the reply.
 
     ``forced_tool`` names the one tool that must be called; ``tool_choice`` is then ``required``.
-    ``schema`` is the JSON schema that the reply must fit, ``None`` for plain text. With a ``seed``
+    ``schema`` is the JSON schema that the reply must fit, ``None`` for plain text; with
+    ``json_object`` it must be a JSON object, whose form the prompt may describe. With a ``seed``
     the reply varies, the more the higher the ``temperature``; the same seed gives the same one.
     """
 
@@ -58,6 +59,7 @@ class Conversation:
     forced_tool: str | None = None
     parallel_tool_calls: bool = True
     schema: dict[str, Any] | None = None
+    json_object: bool = False
     seed: int | None = None
     temperature: float = 1.0
 

@@ -26,10 +26,10 @@ _LABEL = re.compile(
     [*_]*[ ]*(?P<colon>:?)[*_]*[ \t]*""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
-_CONTEXT_TAG = re.compile(
+CONTEXT_NAME = re.compile(
     rf"(?:{_CONTEXT_WORDS}|document_text|retrieved_information)", re.IGNORECASE | re.VERBOSE
 )
-_QUESTION_TAG = re.compile(rf"(?:{_QUESTION_WORDS}|input)", re.IGNORECASE | re.VERBOSE)
+QUESTION_NAME = re.compile(rf"(?:{_QUESTION_WORDS}|input)", re.IGNORECASE | re.VERBOSE)
 _ANY_TAG = re.compile(r"</?[A-Za-z][\w-]*(?:\s[^<>]*)?>")
 # Ways to number passages; the first line of a block decides which one it uses.
 _NUMBERINGS = tuple(
@@ -87,8 +87,8 @@ def _read(text: str) -> _Reading:
 
 def _read_tags(text: str) -> _Reading:
     tags = find_tags(text)
-    contexts = [tag for tag in tags if _CONTEXT_TAG.fullmatch(tag.name)]
-    questions = [tag for tag in tags if _QUESTION_TAG.fullmatch(tag.name)]
+    contexts = [tag for tag in tags if CONTEXT_NAME.fullmatch(tag.name)]
+    questions = [tag for tag in tags if QUESTION_NAME.fullmatch(tag.name)]
     if not contexts:
         return (questions[-1].body if questions else text).strip(), None
     # Of <documents><document>...</document></documents> the inner ones are the passages.

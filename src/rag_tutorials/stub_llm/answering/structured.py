@@ -1,17 +1,24 @@
 """Fill a JSON schema with values found in a question and its answer.
 
-Used for structured output and for the arguments of tool calls. The values are valid against the
-schema for what OpenAI's structured outputs support: types, ``enum``, ``const``, ``anyOf``,
-``$ref``, ranges, lengths, formats (a ``pattern`` only when the question holds a match for it).
+Used for structured output and for the arguments of tool calls. Values that the texts hold come
+first, then defaults and plain ones; each is held against the schema by jsonschema, formats and
+ECMA 262 patterns included, so that what is given fits. A schema that refers to itself is followed
+once more and then only where it must be.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any
 
 from rag_tutorials.stub_llm.answering import routing
 from rag_tutorials.stub_llm.answering.clauses import clauses
+from rag_tutorials.stub_llm.answering.json_schema import SchemaError, checked
+from rag_tutorials.stub_llm.answering.merging import merge
+from rag_tutorials.stub_llm.answering.values import FORMATS, LONGEST, in_length, numbers, texts
+from rag_tutorials.stub_llm.language import patterns
 from rag_tutorials.stub_llm.language.lexical import content_words
 
 Schema = Mapping[str, Any]
@@ -27,6 +34,7 @@ _KEYWORDS = {"keywords", "keyword", "tags", "terms", "topics"}
 _PARTS = {"steps", "plan", "tasks", "subtasks", "queries", "questions", "subquestions", "parts"}
 _CERTAINTY = {"confidence", "score", "probability", "certainty"}
 _ANSWERED = {"answerable", "answered", "found", "known", "supported", "grounded", "sufficient"}
+_PERSON = {"name", "person", "people", "employee", "user", "author", "who", "customer"}
 _ID = {"id", "ids", "number", "code", "ticket", "identifier", "reference"}
 _AFTER = {
     **dict.fromkeys(("from", "origin", "departure", "base", "start"), ("from",)),
@@ -37,20 +45,25 @@ _AFTER = {
 _NEGATIONS = {"no", "not", "without", "never", "don't", "doesn't", "isn't", "non"}
 
 _QUOTED = re.compile(r"\"([^\"\n]+)\"|“([^”\n]+)”|(?<!\w)'([^'\n]+)'(?!\w)")
-_PROPER = re.compile(r"\b[A-Z][\w&.-]*(?:[ ][A-Z][\w&-]*)*")
+_NAME = r"[A-Z](?:[\w&-]|\.(?=\w)|'(?=[A-Z]))*"
+_PROPER = re.compile(rf"\b{_NAME}(?:[ ](?:(?:de|del|da|do|la|of|upon)[ ])?{_NAME})*")
+_DOES = re.compile(
+    rf"({_PROPER.pattern})\s+(?:[a-z]+(?:ed|s)|is|was|has|had|will|can|must|may|went|got|took)\b"
+)
+_INTRODUCED = re.compile(rf":\s*({_PROPER.pattern})")
+_PLACED = re.compile(rf"\b(?:in|at|from|to|near)\s+({_PROPER.pattern})")
 _IDENTIFIER = re.compile(r"\b[A-Z]{1,6}[-_]?\d+\b|\b\d{3,}\b")
-_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
-_FORMATS = {
-    "date": (_DATE, "2025-01-01"),
-    "date-time": (re.compile(r"\b\d{4}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-]\d{2}:\d{2})"), ""),
-    "time": (re.compile(r"\b\d{2}:\d{2}(?::\d{2})?\b"), "09:00:00"),
-    "email": (re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w"), "nobody@example.com"),
-    "uri": (re.compile(r"\bhttps?://[^\s>\"')]+"), "https://example.com"),
-    "uuid": (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE), ""),
-}
-_FORMAT_DEFAULTS = {
-    "date-time": "2025-01-01T09:00:00Z",
-    "uuid": "00000000-0000-4000-8000-000000000000",
+_SHAPES = {
+    "date": re.compile(r"\b\d{4}-\d{2}-\d{2}\b"),
+    "date-time": re.compile(r"\b\d{4}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-]\d{2}:\d{2})"),
+    "time": re.compile(r"\b\d{2}:\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2})"),
+    "duration": re.compile(r"\bP(?:\d+[YMWD])*(?:T(?:\d+[HMS])+)?\b"),
+    "email": re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w"),
+    "hostname": re.compile(r"\b(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}\b"),
+    "ipv4": re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b"),
+    "ipv6": re.compile(r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])"),
+    "uri": re.compile(r"\bhttps?://[^\s>\"')]+"),
+    "uuid": re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE),
 }
 _NUMBER = re.compile(r"(?<![\w.,-])-?\d+(?:,\d{3})*(?:\.\d+)?(?![\w-]|[.,]\d)")
 _NUMBER_WORDS = dict(
@@ -60,10 +73,20 @@ _NUMBER_WORDS = dict(
         strict=True,
     )
 )
-_MAX_DEPTH = 8
+_SPARE = ("other", "unknown", "general", "none", "neutral")
+_MOST_STEPS = 5_000
+_MOST_CANDIDATES = 300
+_LONGEST_PATH = 40  # references inside one another
+_MOST_REPEATS = 3  # how often a reference may be inside itself
 UNKNOWN = "I don't know: the context does not say."
 _NO_REASON = "The context does not say."
-_NOTHING = object()
+
+_Found = tuple[Any, str | None]
+"""A value, and the name under which it counts as used once it is taken."""
+
+
+class _UnfitError(Exception):
+    """Nothing fits this part of the schema."""
 
 
 @dataclass(slots=True)
@@ -83,8 +106,16 @@ class Facts:
 
 
 def fill(schema: Schema, facts: Facts) -> Any:
-    """A JSON value that fits the schema."""
-    return _Filler(schema, facts).fill(schema, (), 0)
+    """Return a JSON value that fits the schema.
+
+    Raises:
+        SchemaError: the schema is none, or nothing was found that fits it.
+
+    """
+    try:
+        return _Filler(schema, facts).value(schema, (), ("#",))
+    except (_UnfitError, RecursionError):
+        raise SchemaError("nothing was found that fits the schema") from None
 
 
 def words_of(name: str) -> list[str]:
@@ -94,127 +125,315 @@ def words_of(name: str) -> list[str]:
 
 
 class _Filler:
+    """Looks for a value; ``path`` holds the references that were followed to where it is now."""
+
     def __init__(self, root: Schema, facts: Facts) -> None:
-        self.root = root
+        self.checked = checked(root)
         self.facts = facts
+        self.steps = 0
 
-    def fill(self, schema: Schema, names: Sequence[str], depth: int) -> Any:
-        schema = self.resolve(schema)
-        found = self.find(schema, names, depth)
-        return self.default(schema, names, depth) if found is _NOTHING else found
+    def value(self, schema: Any, names: Sequence[str], path: tuple[str, ...]) -> Any:
+        """The best value that fits; raises ``_UnfitError`` when there is none."""
+        known = ((value, None) for value in self.defaults(schema, names, path))
+        return self.first(schema, chain(self.found(schema, names, path), known))
 
-    def resolve(self, schema: Schema) -> Schema:
-        """Follow ``$ref`` within the document and merge ``allOf``."""
-        for _ in range(_MAX_DEPTH):
-            options = schema.get("oneOf") or schema.get("anyOf") or ()
-            if options and all("const" in option for option in options):
-                return {"enum": [option["const"] for option in options]}
+    def known(self, schema: Any, names: Sequence[str], path: tuple[str, ...]) -> Any:
+        """The best value that the facts hold; raises ``_UnfitError`` when they hold none."""
+        return self.first(schema, self.found(schema, names, path))
+
+    def first(self, schema: Any, candidates: Iterator[_Found]) -> Any:
+        for value, name in islice(candidates, _MOST_CANDIDATES):
+            if self.fits(value, schema):
+                if name is not None:
+                    self.facts.used.add(name)
+                return value
+        raise _UnfitError
+
+    def fits(self, value: Any, schema: Any) -> bool:
+        self.step()
+        return self.checked.fits(value, schema)
+
+    def step(self) -> None:
+        """Count what is tried: a search that finds nothing ends."""
+        self.steps += 1
+        if self.steps > _MOST_STEPS:
+            raise SchemaError("nothing was found that fits the schema")
+
+    def resolve(self, schema: Any, path: tuple[str, ...]) -> tuple[Schema, tuple[str, ...]]:
+        """Follow ``$ref`` and merge ``allOf``, until there is neither."""
+        schema = merge(schema, {})
+        for _ in range(50):
             if "$ref" in schema:
-                target: Any = self.root
-                for key in str(schema["$ref"]).removeprefix("#").strip("/").split("/"):
-                    target = target.get(key, {}) if key else target
-                schema = {**target, **{k: v for k, v in schema.items() if k != "$ref"}}
+                reference = schema["$ref"]
+                if path.count(reference) >= _MOST_REPEATS or len(path) > _LONGEST_PATH:
+                    raise _UnfitError
+                path = (*path, reference)
+                rest = {key: value for key, value in schema.items() if key != "$ref"}
+                schema = merge(self.checked.target(reference), rest)
             elif "allOf" in schema:
-                merged = {k: v for k, v in schema.items() if k != "allOf"}
+                merged: Schema = {key: value for key, value in schema.items() if key != "allOf"}
                 for part in schema["allOf"]:
-                    merged.update(self.resolve(part))
+                    merged = merge(merged, part)
                 schema = merged
             else:
-                break
-        return schema
+                return schema, path
+        raise _UnfitError
 
-    def find(self, schema: Schema, names: Sequence[str], depth: int) -> Any:
-        """A value that the facts hold for this schema, else ``_NOTHING``."""
-        schema = self.resolve(schema)
-        if "const" in schema:
-            return schema["const"]
-        if "enum" in schema:
-            return self.enum(schema["enum"], names)
-        options = schema.get("anyOf") or schema.get("oneOf")
-        if options:
-            found = (self.find(option, names, depth) for option in options)
-            return next((value for value in found if value is not _NOTHING), _NOTHING)
-        match _type(schema):
+    def variants(
+        self, schema: Any, path: tuple[str, ...]
+    ) -> Iterator[tuple[Schema, tuple[str, ...]]]:
+        """The schema without conditions and alternatives: one for each way to go."""
+        self.step()
+        try:
+            schema, path = self.resolve(schema, path)
+        except _UnfitError:
+            return
+        for key in ("oneOf", "anyOf"):
+            if key in schema:
+                rest = {name: value for name, value in schema.items() if name != key}
+                for option in schema[key]:
+                    yield from self.variants(merge(rest, option), path)
+                return
+        if "if" in schema:
+            rest = {k: v for k, v in schema.items() if k not in ("if", "then", "else")}
+            met = merge(merge(rest, schema["if"]), schema.get("then", True))
+            for way in (rest, met, merge(rest, schema.get("else", True))):
+                yield from self.variants(way, path)
+            return
+        yield schema, path
+        for needed in (schema.get("dependentSchemas") or {}).values():
+            rest = {k: v for k, v in schema.items() if k != "dependentSchemas"}
+            yield from self.variants(merge(rest, needed), path)
+
+    def found(self, schema: Any, names: Sequence[str], path: tuple[str, ...]) -> Iterator[_Found]:
+        """Values that the facts hold for this schema, the best first."""
+        labels = self.labels(schema, path)
+        if labels:
+            yield from self.enum(labels, names)
+            return
+        for variant, way in self.variants(schema, path):
+            if "const" in variant:
+                yield variant["const"], None
+            elif "enum" in variant:
+                yield from self.enum(variant["enum"], names)
+            else:
+                for kind in _kinds(variant) or ["any"]:
+                    yield from self.found_kind(kind, variant, names, way)
+
+    def found_kind(
+        self, kind: str, schema: Schema, names: Sequence[str], path: tuple[str, ...]
+    ) -> Iterator[_Found]:
+        match kind:
             case "string":
-                return self.string(schema, names)
+                yield from self.string(schema, names)
             case "integer" | "number":
-                return self.number(schema, names)
+                yield from self.number(schema, names, whole=kind == "integer")
             case "boolean":
-                return self.boolean(names)
+                yield from self.boolean(names)
             case "array":
-                return self.array(schema, names, depth)
-            case "object":
-                return self.object(schema, depth)
-        return _NOTHING
+                yield from self.array(schema, names, path)
+            case "object" if not _inside_itself(path):
+                for value in self.objects(schema, path):
+                    yield value, None
+            case "any" if _ANSWERED & set(names) or names[:1] in (["is"], ["has"], ["can"]):
+                yield from self.boolean(names)
+            case "any" if names:
+                yield from self.number(schema, names, whole=False, beside=True)
+                yield from self.string(schema, names)
 
-    def default(self, schema: Schema, names: Sequence[str], depth: int) -> Any:
-        """The value to give when the facts hold none."""
-        if "default" in schema:
-            return schema["default"]
-        if "enum" in schema:
-            spare = ("other", "unknown", "general", "none", "neutral")
-            return next((v for v in schema["enum"] if str(v).lower() in spare), schema["enum"][0])
-        options = schema.get("anyOf") or schema.get("oneOf")
-        if options:
-            if any(_type(self.resolve(option)) == "null" for option in options):
-                return None
-            return self.fill(options[0], names, depth)
-        if isinstance(schema.get("type"), list) and "null" in schema["type"]:
-            return None
-        match _type(schema):
+    def labels(self, schema: Any, path: tuple[str, ...]) -> list[Any]:
+        """The values of a schema that offers nothing but constants, each described."""
+        try:
+            schema, _ = self.resolve(schema, path)
+        except _UnfitError:
+            return []
+        options = schema.get("oneOf") or schema.get("anyOf") or ()
+        alone = all(isinstance(option, Mapping) and "const" in option for option in options)
+        return [option["const"] for option in options] if alone else []
+
+    def defaults(self, schema: Any, names: Sequence[str], path: tuple[str, ...]) -> Iterator[Any]:
+        """Values to give when the facts hold none, the plainest first."""
+        ways = list(islice(self.variants(schema, path), 100))
+        for variant, _ in ways:
+            if "default" in variant:
+                yield variant["default"]
+        if any("null" in _kinds(variant) for variant, _ in ways):
+            yield None
+        for variant, way in ways:
+            if "const" in variant:
+                yield variant["const"]
+            elif "enum" in variant:
+                values = variant["enum"]
+                yield from (value for value in values if str(value).lower() in _SPARE)
+                yield from values
+            else:
+                for kind in _kinds(variant) or _ANY:
+                    yield from self.plain(kind, variant, names, way)
+            yield from variant.get("examples") or ()
+
+    def plain(
+        self, kind: str, schema: Schema, names: Sequence[str], path: tuple[str, ...]
+    ) -> Iterator[Any]:
+        match kind:
+            case "null":
+                yield None
             case "string":
-                return self.default_string(schema)
+                said = self.facts.text
+                if self.facts.passages:
+                    said = self.facts.answer or UNKNOWN
+                yield from texts(schema, said)
             case "integer" | "number":
-                return _in_range(schema, 0)
+                yield from numbers(schema, 0, whole=kind == "integer")
             case "boolean":
-                return False
+                yield from (False, True)
             case "array":
-                return [
-                    self.fill(schema.get("items") or {}, names, depth + 1)
-                    for _ in range(int(schema.get("minItems", 0)))
-                ]
+                yield from self.arrays(schema, names, path, [])
             case "object":
-                return self.object(schema, depth)
-        return None
+                yield from self.objects(schema, path)
 
-    def object(self, schema: Schema, depth: int) -> dict[str, Any]:
-        properties: Mapping[str, Schema] = schema.get("properties") or {}
-        if not properties and depth == 0 and schema.get("additionalProperties") is not False:
-            return {"answer": self.facts.answer or UNKNOWN}
-        required = schema.get("required") or []
-        values: dict[str, Any] = {}
-        for name, part in properties.items():
-            if depth >= _MAX_DEPTH and name not in required:
+    def objects(self, schema: Schema, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+        """Objects with what the facts hold, with what must be there, and with everything."""
+        named = schema.get("properties") or schema.get("required")
+        if not named and path == ("#",) and schema.get("additionalProperties") is not False:
+            yield {"answer": self.facts.answer or UNKNOWN}
+        used = set(self.facts.used)
+        wishes = ("required", "all") if _inside_itself(path) else ("found", "required", "all")
+        for wish in wishes:
+            self.facts.used = set(used)
+            try:
+                yield self.object(schema, path, wish)
+            except _UnfitError:
                 continue
-            names = words_of(name)
-            found = _NOTHING if depth >= _MAX_DEPTH else self.find(part, names, depth + 1)
-            if found is _NOTHING and name in required:
-                found = self.default(self.resolve(part), names, depth + 1)
-            if found is not _NOTHING:
-                values[name] = found
+
+    def object(self, schema: Schema, path: tuple[str, ...], wish: str) -> dict[str, Any]:
+        properties: Mapping[str, Any] = schema.get("properties") or {}
+        required = list(schema.get("required") or [])
+        values: dict[str, Any] = {}
+
+        def add(name: str) -> None:
+            part = properties[name] if name in properties else _part_for(schema, name)
+            values[name] = self.value(part, words_of(name), path)
+
+        for name, part in properties.items():
+            if name in required:
+                add(name)
+            elif wish != "required":
+                take = self.known if wish == "found" else self.value
+                with contextlib.suppress(_UnfitError):
+                    values[name] = take(part, words_of(name), path)
+        for name in required:
+            if name not in values:
+                add(name)
+        for name, needed in (schema.get("dependentRequired") or {}).items():
+            for other in needed if name in values else ():
+                if other not in values:
+                    add(other)
+        for name in reversed(list(values)):
+            if len(values) > schema.get("maxProperties", len(values)) and name not in required:
+                del values[name]
+        least = min(int(schema.get("minProperties", 0)), LONGEST)
+        if least > len(values):
+            for name in chain(properties, self.names(schema)):
+                if name not in values:
+                    with contextlib.suppress(_UnfitError):
+                        add(name)
+                if len(values) >= least:
+                    break
         return values
 
-    def array(self, schema: Schema, names: Sequence[str], depth: int) -> Any:
-        items = self.resolve(schema.get("items") or {})
-        low, high = int(schema.get("minItems", 0)), int(schema.get("maxItems", 1000))
-        if "enum" in items:
-            values = [v for v in items["enum"] if _mentions(self.facts.text, str(v))]
-        elif _SOURCE & set(names) and _type(items) in ("integer", "number", "string"):
-            numbers = self.sources()
-            as_text = _type(items) == "string"
-            values = [self.facts.passages[n - 1] if as_text else n for n in numbers]
-        elif _PARTS & set(names) and _type(items) == "string":
-            values = [part.strip() for part in clauses(self.facts.text) if content_words(part)]
-        elif _KEYWORDS & set(names) and _type(items) == "string":
-            values = list(dict.fromkeys(content_words(self.facts.text)))
-        elif depth < _MAX_DEPTH:
-            value = self.find(items, names, depth + 1)
-            values = [] if value is _NOTHING else [value]
+    def names(self, schema: Schema) -> Iterator[str]:
+        """Names for properties that must be there although nobody named them."""
+        for pattern in schema.get("patternProperties") or {}:
+            yield from islice(patterns.samples(pattern), 20)
+        allowed = merge({"type": "string"}, schema.get("propertyNames", True))
+        names = self.defaults(allowed, (), ("#", "#")) if "propertyNames" in schema else ()
+        yield from (name for name in islice(names, 100) if isinstance(name, str))
+        yield from (f"key{number}" for number in range(1, 1_000))
+
+    def array(
+        self, schema: Schema, names: Sequence[str], path: tuple[str, ...]
+    ) -> Iterator[_Found]:
+        """Arrays of what the facts hold; the one that was found counts as used as its item does."""
+        items = schema.get("items", True)
+        if "prefixItems" in schema:
+            for value in self.arrays(schema, names, path, []):
+                yield value, None
+            return
+        try:
+            inside, _ = self.resolve(items, path)
+        except _UnfitError:
+            return
+        if "enum" in inside:
+            held = [v for v in inside["enum"] if _mentions(self.facts.text, str(v))]
+        elif _SOURCE & set(names) and {"integer", "number", "string"} & set(_kinds(inside)):
+            as_text = "string" in _kinds(inside)
+            held = [self.facts.passages[n - 1] if as_text else n for n in self.sources()]
+        elif _PARTS & set(names) and "string" in _kinds(inside):
+            held = [part.strip() for part in clauses(self.facts.text) if content_words(part)]
+        elif _KEYWORDS & set(names) and "string" in _kinds(inside):
+            held = list(dict.fromkeys(content_words(self.facts.text)))
+        elif _inside_itself(path):
+            return
         else:
-            values = []
-        while len(values) < low:
-            values.append(self.fill(items, names, depth + 1))
-        return values[:high] if values else _NOTHING
+            try:
+                held = [self.known(items, names, path)]
+            except _UnfitError:
+                return
+        if held:
+            for value in self.arrays(schema, names, path, held):
+                yield value, None
+
+    def arrays(
+        self, schema: Schema, names: Sequence[str], path: tuple[str, ...], held: list[Any]
+    ) -> Iterator[list[Any]]:
+        """Arrays that begin with what is held and are long enough."""
+        least = int(schema.get("minItems", 0))
+        most = int(schema.get("maxItems", LONGEST))
+        first = schema.get("prefixItems") or []
+        items = schema.get("items", True)
+        contained = schema.get("contains")
+        if least > LONGEST or least * len(str(items)) > 50 * LONGEST:
+            return
+        wanted = int(schema.get("minContains", 1)) if contained is not None else 0
+        for lead in (held[:most], held[: max(least, 1)]):
+            try:
+                values = [self.value(part, names, path) for part in first[:most]] + lead
+                whole = merge(items, contained) if contained is not None else True
+                values += self.several(whole, names, path, min(wanted, LONGEST), values)
+                missing = least - len(values)
+                values += self.several(items, names, path, missing, values)
+            except _UnfitError:
+                continue
+            yield values[:most]
+
+    def several(
+        self,
+        schema: Any,
+        names: Sequence[str],
+        path: tuple[str, ...],
+        number: int,
+        taken: list[Any],
+    ) -> list[Any]:
+        """As many values as are asked for, not those taken as far as there are others."""
+        if number <= 0:
+            return []
+        candidates = chain(
+            (value for value, _ in self.found(schema, names, path)),
+            self.defaults(schema, names, path),
+        )
+        fresh: list[Any] = []
+        fallback: list[Any] = []
+        for value in islice(candidates, number + 400):
+            if not self.fits(value, schema):
+                continue
+            fallback.append(value)
+            if not any(_same(value, other) for other in chain(taken, fresh)):
+                fresh.append(value)
+            if len(fresh) == number:
+                return fresh
+        if not fallback:
+            raise _UnfitError
+        return fresh + [fallback[0]] * (number - len(fresh))
 
     def sources(self) -> list[int]:
         """The numbers, from 1, of the passages that hold the answer."""
@@ -229,54 +448,47 @@ class _Filler:
         ]
         return held[:1]
 
-    def enum(self, values: Sequence[Any], names: Sequence[str]) -> Any:
+    def enum(self, values: Sequence[Any], names: Sequence[str]) -> Iterator[_Found]:
         facts = self.facts
-        named = [value for value in values if isinstance(value, str)]
-        named.sort(key=len, reverse=True)
+        named_in_order = [value for value in values if isinstance(value, str)]
+        named = sorted(named_in_order, key=len, reverse=True)
         before = [word for name in names for word in _AFTER.get(name, ())]
         for text in (facts.text, facts.answer or ""):
             said = [value for value in named if len(value) > 1 and _mentions(text, value)]
             placed = [v for v in said if any(_mentions(text, f"{word} {v}") for word in before)]
-            for value in placed or said:
-                return value
-        routed = routing.choose([v for v in values if isinstance(v, str)], facts.text, facts.guide)
+            yield from ((value, None) for value in placed or said)
+        routed = routing.choose(named_in_order, facts.text, facts.guide)
         if routed is not None:
-            return routed
+            yield routed, None
         asked = set(content_words(f"{facts.text} {facts.answer or ''}"))
         overlap = {
             value: len(asked & set(content_words(" ".join(words_of(value))))) for value in named
         }
         best = max(named, key=lambda value: overlap[value], default=None)
-        return best if best is not None and overlap[best] else _NOTHING
+        if best is not None and overlap[best]:
+            yield best, None
 
-    def string(self, schema: Schema, names: Sequence[str]) -> Any:
+    def string(self, schema: Schema, names: Sequence[str]) -> Iterator[_Found]:
         for value in self.strings(schema, names):
-            pattern = schema.get("pattern")
-            if value and (pattern is None or re.search(pattern, value)):
-                self.facts.used.add(value)
-                return _in_length(schema, value)
-        return _NOTHING
+            if value:
+                exact = "pattern" in schema or schema.get("format") in FORMATS
+                yield value if exact else in_length(schema, value), value
 
     def strings(self, schema: Schema, names: Sequence[str]) -> Iterator[str]:
         """Candidates for a string, the best first."""
         facts, tags = self.facts, set(names)
-        if schema.get("pattern"):
-            bare = str(schema["pattern"]).removeprefix("^").removesuffix("$")
-            yield from _unused(re.findall(f"(?:{bare})", facts.text), facts)
+        if "pattern" in schema:
+            yield from _unused(patterns.found(schema["pattern"], facts.text), facts)
             return
         shape = schema.get("format") or ("date" if "date" in tags else None)
         if "email" in tags:
             shape = "email"
-        if shape in _FORMATS:
-            yield from _unused(_FORMATS[shape][0].findall(facts.text), facts)
+        if shape in _SHAPES:
+            yield from _unused(_SHAPES[shape].findall(facts.text), facts)
+        if shape in FORMATS:
             return
         if _REASON & tags:
-            held = (
-                f'The context says: "{facts.answer}"'
-                if facts.answer
-                else "The context does not say."
-            )
-            yield held
+            yield f'The context says: "{facts.answer}"' if facts.answer else _NO_REASON
         if _SOURCE & tags:
             yield from (facts.passages[number - 1] for number in self.sources())
             return
@@ -308,56 +520,84 @@ class _Filler:
             for m in _PROPER.finditer(text)
             if m[0] != "I" and (" " in m[0] or not _starts_sentence(text, m.start()))
         ]
-        yield from _unused([word.rstrip(".") for word in proper], facts)
+        if _PERSON & set(names):
+            # Who does something may begin a sentence; what follows "in" is a place.
+            persons = [m[1] for m in _DOES.finditer(text) if content_words(m[1])]
+            persons += [m[1] for m in _INTRODUCED.finditer(text)]
+            places = {m[1] for m in _PLACED.finditer(text)}
+            yield from _unused([*persons, *(name for name in proper if name not in places)], facts)
+        yield from _unused(proper, facts)
 
-    def default_string(self, schema: Schema) -> str:
-        shape = str(schema.get("format", ""))
-        if shape in _FORMATS:
-            return _FORMAT_DEFAULTS.get(shape, _FORMATS[shape][1])
-        if "pattern" in schema:
-            tries = (self.facts.text, "A", "a", "0", "A-1", "2025-01-01", "00000", "+10000000000")
-            return next((t for t in tries if re.search(str(schema["pattern"]), t)), "")
-        if self.facts.passages:
-            return _in_length(schema, self.facts.answer or UNKNOWN)
-        return _in_length(schema, self.facts.text)
-
-    def number(self, schema: Schema, names: Sequence[str]) -> Any:
+    def number(
+        self, schema: Schema, names: Sequence[str], *, whole: bool, beside: bool = False
+    ) -> Iterator[_Found]:
+        """Numbers of the answer or the question; ``beside`` takes only those beside the name."""
         if _CERTAINTY & set(names):
-            return _in_range(schema, 0.9 if self.facts.answer else 0.1)
+            certainty = 0.9 if self.facts.answer else 0.1
+            yield from ((value, None) for value in numbers(schema, certainty, whole=whole))
+            return
         if _SOURCE & set(names) and self.facts.passages:
-            return next(iter(self.sources()), _NOTHING)
+            yield from ((number, None) for number in self.sources())
+            return
         text = self.facts.answer or self.facts.text
         stems = set(content_words(" ".join(names)))
-        best: tuple[int, float, str] | None = None
-        for value, key, near in _numbers(text):
-            if key in self.facts.used or (_type(schema) == "integer" and value != int(value)):
-                continue
-            rank = len(stems & set(content_words(near)))
-            if best is None or rank > best[0]:
-                best = (rank, value, key)
-        if best is None:
-            return _NOTHING
-        self.facts.used.add(best[2])
-        return _in_range(schema, best[1])
+        ranked = [
+            (-len(stems & set(content_words(near))), value, key)
+            for value, key, near in _numbers(text)
+            if key not in self.facts.used and (not whole or value == int(value))
+        ]
+        for rank, value, key in sorted(ranked, key=lambda item: item[0]):
+            if rank or not beside:
+                yield from ((fit, key) for fit in islice(numbers(schema, value, whole=whole), 3))
 
-    def boolean(self, names: Sequence[str]) -> Any:
+    def boolean(self, names: Sequence[str]) -> Iterator[_Found]:
         if _ANSWERED & set(names):
-            return self.facts.answer is not None
+            yield self.facts.answer is not None, None
         words = re.findall(r"[\w']+", self.facts.text.lower())
         wanted = set(content_words(" ".join(names)))
         for at, word in enumerate(words):
             if wanted & set(content_words(word)):
-                return not _NEGATIONS & set(words[max(0, at - 3) : at])
-        return _NOTHING
+                yield not _NEGATIONS & set(words[max(0, at - 3) : at]), None
 
 
-def _type(schema: Schema) -> str | None:
+_ANY = ("null", "string", "number", "boolean", "object", "array")
+_TELLS = {
+    "object": ("properties", "required", "minProperties", "patternProperties", "propertyNames"),
+    "array": ("items", "prefixItems", "minItems", "contains", "uniqueItems"),
+    "string": ("pattern", "minLength", "maxLength", "format"),
+    "number": ("minimum", "maximum", "multipleOf", "exclusiveMinimum", "exclusiveMaximum"),
+}
+
+
+def _kinds(schema: Schema) -> list[str]:
+    """The types that a schema allows or, when it does not say, has keywords for."""
     kind = schema.get("type")
+    if isinstance(kind, str):
+        return [kind]
     if isinstance(kind, list):
-        return next((name for name in kind if name != "null"), "null")
-    if kind is None and "properties" in schema:
-        return "object"
-    return kind
+        return kind
+    return [name for name, keys in _TELLS.items() if any(key in schema for key in keys)]
+
+
+def _part_for(schema: Schema, name: str) -> Any:
+    """The schema of a property that is not listed by name."""
+    fitting = [
+        part
+        for pattern, part in (schema.get("patternProperties") or {}).items()
+        if patterns.matches(pattern, name)
+    ]
+    if not fitting:
+        return schema.get("additionalProperties", True)
+    return fitting[0] if len(fitting) == 1 else {"allOf": fitting}
+
+
+def _inside_itself(path: tuple[str, ...]) -> bool:
+    return len(set(path)) < len(path)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal in JSON, where ``true`` is not 1."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _unused(values: Sequence[str], facts: Facts) -> Iterator[str]:
@@ -383,23 +623,3 @@ def _numbers(text: str) -> Iterator[tuple[float, str, str]]:
         if match[0] in _NUMBER_WORDS:
             near = " ".join(text[match.end() :].split()[:2])
             yield float(_NUMBER_WORDS[match[0]]), f"#{match.start()}", near
-
-
-def _in_range(schema: Schema, value: float) -> float:
-    low, high = schema.get("minimum"), schema.get("maximum")
-    whole = _type(schema) == "integer"
-    if schema.get("exclusiveMinimum") is not None:
-        low = schema["exclusiveMinimum"] + (1 if whole else 1e-6)
-    if schema.get("exclusiveMaximum") is not None:
-        high = schema["exclusiveMaximum"] - (1 if whole else 1e-6)
-    value = value if low is None else max(low, value)
-    value = value if high is None else min(high, value)
-    step = schema.get("multipleOf")
-    if step:
-        value = round(value / step) * step
-    return int(value) if whole or value == int(value) else value
-
-
-def _in_length(schema: Schema, value: str) -> str:
-    value = value.ljust(int(schema.get("minLength", 0)), ".")
-    return value[: schema.get("maxLength")]

@@ -7,6 +7,7 @@ traces. Feature hashing with a sign: Weinberger et al. 2009, https://arxiv.org/a
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -65,14 +66,26 @@ def embed(text: str, dimensions: int = 1536) -> list[float]:
     return vector
 
 
+def embed_tokens(tokens: Sequence[int], dimensions: int = 1536) -> list[float]:
+    """Return a vector of unit length for a text of which only the tokens are known.
+
+    The features are the tokens themselves: texts are alike that share some.
+
+    Raises ``ValueError`` when ``dimensions`` is below 1.
+    """
+    counts = Counter(tokens)
+    hashes = _hashes([f"#{token}" for token in counts])
+    weights = 1 + np.log(list(counts.values()))
+    vector: list[float] = _unit(hashes, weights, dimensions).tolist()
+    return vector
+
+
 def similarity(a: str, b: str) -> float:
     """Return the cosine similarity of two texts, from -1 to 1."""
     return float(_vector(a, 1536) @ _vector(b, 1536))
 
 
 def _vector(text: str, dimensions: int) -> npt.NDArray[np.float64]:
-    if dimensions < 1:
-        raise ValueError(f"dimensions must be at least 1, not {dimensions}.")
     counts = Counter(content_words(text))
     if counts:
         features = [_features(word) for word in counts]
@@ -83,6 +96,15 @@ def _vector(text: str, dimensions: int) -> npt.NDArray[np.float64]:
         )
     else:
         hashes, weights = _hashes([text]), np.ones(1)
+    return _unit(hashes, weights, dimensions)
+
+
+def _unit(
+    hashes: npt.NDArray[np.uint64], weights: npt.NDArray[np.float64], dimensions: int
+) -> npt.NDArray[np.float64]:
+    """Return the unit vector of hashed features."""
+    if dimensions < 1:
+        raise ValueError(f"dimensions must be at least 1, not {dimensions}.")
     signs = np.where(hashes >> np.uint64(63), 1.0, -1.0)
     slots = (hashes % np.uint64(dimensions)).astype(np.intp)
     vector = np.bincount(slots, signs * weights, minlength=dimensions)

@@ -9,38 +9,43 @@ from array import array
 from functools import lru_cache
 from typing import Any
 
-from rag_tutorials.stub_llm.language import lexical, tokens
-from rag_tutorials.stub_llm.wire import fields
+from rag_tutorials.stub_llm.language import lexical, tokens, vocabulary
+from rag_tutorials.stub_llm.wire import fields, models
 from rag_tutorials.stub_llm.wire.errors import bad_request
 from rag_tutorials.stub_llm.wire.fields import JSON
 
-DIMENSIONS = {
-    "text-embedding-3-small": 1536,
-    "text-embedding-3-large": 3072,
-    "text-embedding-ada-002": 1536,
-}
+_KNOWN = ("dimensions", "encoding_format", "input", "model", "user")
 _DEFAULT_DIMENSIONS = 1536
 _MAX_INPUTS = 2048
 _MAX_TOKENS = 8192
+_MAX_ALL_TOKENS = 300_000
 
 
 def create(body: JSON) -> JSON:
     """Embed the inputs of a request as unit vectors: floats, or base64 of little-endian float32."""
     model = fields.model(body)
+    models.require_embedding(model)
+    fields.check_known(body, _KNOWN)
     inputs = _inputs(body)
     encoding = body.get("encoding_format") or "float"
     if encoding not in ("float", "base64"):
         raise fields.wrong_value("encoding_format", encoding, ["float", "base64"])
     dimensions = _dimensions(body, model)
-    counts = [tokens.count(text) for text in inputs]
-    if max(counts) > _MAX_TOKENS:
+    counts = [tokens.count(one) if isinstance(one, str) else len(one) for one in inputs]
+    for number, count in enumerate(counts):
+        if count > _MAX_TOKENS:
+            raise bad_request(
+                f"Invalid 'input[{number}]': maximum input length is {_MAX_TOKENS} tokens.",
+                "input",
+                "context_length_exceeded",
+            )
+    if sum(counts) > _MAX_ALL_TOKENS:
         raise bad_request(
-            f"This model's maximum context length is {_MAX_TOKENS} tokens, however you requested "
-            f"{max(counts)} tokens. Shorten or split the input.",
+            f"Invalid 'input': maximum request size is {_MAX_ALL_TOKENS} tokens per request.",
             "input",
-            "context_length_exceeded",
+            "max_tokens_per_request",
         )
-    vectors = (_vector(text, dimensions) for text in inputs)
+    vectors = (_vector(one, dimensions) for one in inputs)
     return {
         "object": "list",
         "data": [
@@ -56,37 +61,47 @@ def create(body: JSON) -> JSON:
     }
 
 
-def _inputs(body: JSON) -> list[str]:
+def _inputs(body: JSON) -> list[str | tuple[int, ...]]:
+    """What is to be embedded: texts, or arrays of tokens."""
     raw: Any = body.get("input")
     if raw is None:
         raise fields.missing("input")
-    inputs = [raw] if isinstance(raw, str) else raw
-    if not isinstance(inputs, list):
-        raise fields.wrong_type("input", "a string or an array of strings", raw)
-    if not inputs:
-        raise bad_request("Invalid 'input': empty array.", "input", "empty_array")
-    if len(inputs) > _MAX_INPUTS:
+    if isinstance(raw, str):
+        raw = [raw]
+    if not isinstance(raw, list):
+        raise fields.wrong_type("input", "one of a string or array", raw)
+    if not raw:
+        raise fields.empty_array("input")
+    if all(map(_is_token, raw)):
+        return [tuple(raw)]
+    fields.check_length("input", raw, _MAX_INPUTS)
+    return [_input(one, f"input[{i}]") for i, one in enumerate(raw)]
+
+
+def _input(one: Any, where: str) -> str | tuple[int, ...]:
+    if isinstance(one, list):
+        if not one:
+            raise fields.empty_array(where)
+        for number, token in enumerate(one):
+            if not _is_token(token):
+                raise fields.wrong_type(f"{where}[{number}]", "an integer", token)
+        return tuple(one)
+    if not isinstance(one, str):
+        raise fields.wrong_type(where, "a string", one)
+    if not one:
         raise bad_request(
-            f"Invalid 'input': array too long. Expected at most {_MAX_INPUTS} elements.",
-            "input",
-            "array_above_max_length",
+            f"Invalid '{where}': input cannot be an empty string.", "input", "empty_string"
         )
-    if any(isinstance(item, int | list) for item in inputs):
-        raise bad_request(
-            "This stub embeds text; send strings instead of arrays of tokens.",
-            "input",
-            "invalid_type",
-        )
-    for i, text in enumerate(inputs):
-        if not isinstance(text, str):
-            raise fields.wrong_type(f"input[{i}]", "a string", text)
-        if not text:
-            raise bad_request(f"Invalid 'input[{i}]': empty string.", "input", "empty_string")
-    return inputs
+    return one
+
+
+def _is_token(value: Any) -> bool:
+    """An index into a vocabulary; those that exist have some 200,000 entries."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
 
 
 def _dimensions(body: JSON, model: str) -> int:
-    full = DIMENSIONS.get(model, _DEFAULT_DIMENSIONS)
+    full = models.DIMENSIONS.get(model, _DEFAULT_DIMENSIONS)
     wanted = fields.integer(body, "dimensions", 1, full)
     if wanted is not None and model == "text-embedding-ada-002":
         raise bad_request("This model does not support specifying dimensions.", "dimensions")
@@ -94,7 +109,10 @@ def _dimensions(body: JSON, model: str) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _vector(text: str, dimensions: int) -> "array[float]":
+def _vector(one: str | tuple[int, ...], dimensions: int) -> "array[float]":
+    text = one if isinstance(one, str) else vocabulary.decode(one)
+    if text is None:
+        return array("f", lexical.embed_tokens([*map(int, one)], dimensions))
     return array("f", lexical.embed(text, dimensions))
 
 

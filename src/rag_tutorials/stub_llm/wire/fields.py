@@ -1,7 +1,7 @@
 """What the three APIs share on the wire: checked request fields, server-sent events."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from rag_tutorials.stub_llm.wire.errors import APIError, bad_request
@@ -13,6 +13,8 @@ CREATED = 1_735_689_600
 
 MISSING_MODEL = "no-such-model"
 """The one model name that does not exist, to show a 404."""
+
+_DEEPEST = 100
 
 CONTEXT_WINDOW = 128_000
 """Tokens that fit into a prompt."""
@@ -36,14 +38,41 @@ def dumps(value: Any) -> bytes:
 def parse(raw: bytes) -> JSON:
     """The JSON object in a request body; a 400 if there is none."""
     try:
-        body = json.loads(raw)
+        body = json.loads(raw.decode(), parse_constant=_refuse, parse_float=_finite)
         if b"\\ud" in raw.lower():  # half of a surrogate pair is no text
             dumps(body)
+        if raw.count(b"[") + raw.count(b"{") > _DEEPEST and _depth(body) > _DEEPEST:
+            raise ValueError
     except (ValueError, RecursionError):
-        raise bad_request("The body of the request could not be parsed as JSON.") from None
+        raise bad_request("We could not parse the JSON body of your request.") from None
     if not isinstance(body, dict):
         raise bad_request(f"The body must be a JSON object, but it is {kind(body)}.")
     return body
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)  # NaN and Infinity are not JSON
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(text)
+    return value
+
+
+def _depth(value: Any) -> int:
+    """How deep arrays and objects are nested."""
+    depth, level = 0, [value]
+    while level and depth <= _DEEPEST:
+        level = [
+            inside
+            for outer in level
+            if isinstance(outer, list | dict)
+            for inside in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        depth += 1
+    return depth
 
 
 def kind(value: Any) -> str:
@@ -88,6 +117,34 @@ def missing(param: str) -> APIError:
     )
 
 
+def empty_array(param: str) -> APIError:
+    """The 400 for an array that must hold something."""
+    return bad_request(
+        f"Invalid '{param}': empty array. Expected an array with minimum length 1, but got an "
+        "empty array instead.",
+        param,
+        "empty_array",
+    )
+
+
+def check_length(param: str, value: Sequence[Any], most: int) -> None:
+    """Raise the 400 for an array that is too long."""
+    if len(value) > most:
+        raise bad_request(
+            f"Invalid '{param}': array too long. Expected an array with maximum length {most}, "
+            f"but got an array with length {len(value)} instead.",
+            param,
+            "array_above_max_length",
+        )
+
+
+def check_known(body: JSON, known: Collection[str]) -> None:
+    """Raise the 400 for the first parameter that the API does not know."""
+    for name in body:
+        if name not in known:
+            raise bad_request(f"Unknown parameter: '{name}'.", name, "unknown_parameter")
+
+
 def wrong_type(param: str, expected: str, value: Any) -> APIError:
     """The 400 for a parameter of the wrong JSON type."""
     return bad_request(
@@ -99,7 +156,9 @@ def wrong_type(param: str, expected: str, value: Any) -> APIError:
 
 def wrong_value(param: str, value: Any, supported: Sequence[str]) -> APIError:
     """The 400 for a value that is not among the supported ones."""
-    names = ", ".join(f"'{name}'" for name in supported)
+    quoted = [f"'{name}'" for name in supported]
+    names = ", ".join(quoted[:-1]) + ("," if len(quoted) > 2 else "")
+    names = f"{names} and {quoted[-1]}" if len(quoted) > 1 else quoted[0]
     return bad_request(
         f"Invalid value: '{value}'. Supported values are: {names}.", param, "invalid_value"
     )
@@ -116,13 +175,24 @@ def text(body: JSON, name: str, where: str = "") -> str:
     return value
 
 
-def flag(body: JSON, name: str, default: bool = False) -> bool:
-    """An optional boolean."""
+def mapping(body: JSON, name: str, where: str = "") -> JSON:
+    """A required object; ``where`` is the path of ``body`` in the request."""
+    param = f"{where}.{name}" if where else name
+    value = body.get(name)
+    if value is None:
+        raise missing(param)
+    if not isinstance(value, dict):
+        raise wrong_type(param, _NAMES[dict], value)
+    return value
+
+
+def flag(body: JSON, name: str, default: bool = False, where: str = "") -> bool:
+    """An optional boolean; ``where`` is the path of ``body`` in the request."""
     value = body.get(name)
     if value is None:
         return default
     if not isinstance(value, bool):
-        raise wrong_type(name, _NAMES[bool], value)
+        raise wrong_type(f"{where}.{name}" if where else name, _NAMES[bool], value)
     return value
 
 
@@ -152,17 +222,23 @@ def _check_range(name: str, value: float, low: float, high: float | None, prefix
     if value < low:
         raise bad_request(
             f"Invalid '{name}': {prefix} below minimum value. "
-            f"Expected a value >= {low:g}, but got {value:g} instead.",
+            f"Expected a value >= {_shown(low)}, but got {_shown(value)} instead.",
             name,
             f"{prefix}_below_min_value",
         )
     if high is not None and value > high:
         raise bad_request(
             f"Invalid '{name}': {prefix} above maximum value. "
-            f"Expected a value <= {high:g}, but got {value:g} instead.",
+            f"Expected a value <= {_shown(high)}, but got {_shown(value)} instead.",
             name,
             f"{prefix}_above_max_value",
         )
+
+
+def _shown(value: float) -> str:
+    """A number that may have hundreds of digits."""
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 def check_sampling(body: JSON) -> None:

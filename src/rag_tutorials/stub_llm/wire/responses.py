@@ -6,7 +6,7 @@ Shapes and the order of events after https://platform.openai.com/docs/api-refere
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rag_tutorials.stub_llm.answering.conversation import (
@@ -14,20 +14,56 @@ from rag_tutorials.stub_llm.answering.conversation import (
     Conversation,
     Message,
     Reply,
+    Role,
     Tool,
     ToolCall,
 )
 from rag_tutorials.stub_llm.language import tokens
 from rag_tutorials.stub_llm.language.digest import digest
-from rag_tutorials.stub_llm.replying.reply import reply_to
-from rag_tutorials.stub_llm.wire import chat, fields, schemas
+from rag_tutorials.stub_llm.wire import chat, fields, likelihood, models, schemas
 from rag_tutorials.stub_llm.wire.errors import APIError, bad_request
 from rag_tutorials.stub_llm.wire.fields import JSON
 
-_ROLES = chat.ROLES
-_TEXT_PARTS = ("input_text", "output_text", "text", "refusal")
-_OTHER_PARTS = ("input_image", "input_file", "input_audio")
-_IGNORED_ITEMS = ("reasoning", "item_reference")
+_ROLES: dict[str, Role] = {
+    "assistant": "assistant",
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+}
+_KNOWN = """
+    access_programs background background_options context_management conversation image include
+    input instructions max_output_tokens max_tool_calls metadata model moderation
+    parallel_tool_calls previous_response_id prompt prompt_cache_key prompt_cache_options
+    prompt_cache_retention reasoning safety_identifier service_tier store stream stream_options
+    temperature text tool_choice tools top_logprobs top_p truncation user
+""".split()  # noqa: SIM905
+_MOVED = {
+    "messages": "input",
+    "response_format": "text.format",
+    "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
+    "reasoning_effort": "reasoning.effort",
+    "verbosity": "text.verbosity",
+}
+_ASSISTANT_PARTS: dict[str, str | None] = {"output_text": "text", "refusal": "refusal"}
+_INPUT_PARTS: dict[str, str | None] = {
+    "input_text": "text",
+    "input_image": None,
+    "output_text": "text",
+    "refusal": "refusal",
+    "input_file": None,
+    "computer_screenshot": None,
+    "summary_text": "text",
+    "input_audio": None,
+}
+_IGNORED_ITEMS = """
+    reasoning item_reference file_search_call computer_call computer_call_output web_search_call
+    image_generation_call code_interpreter_call local_shell_call local_shell_call_output shell_call
+    shell_call_output apply_patch_call apply_patch_call_output mcp_list_tools mcp_approval_request
+    mcp_approval_response mcp_call custom_tool_call custom_tool_call_output compaction
+    tool_search_call tool_search_output
+""".split()  # noqa: SIM905
+_LOGPROBS = "message.output_text.logprobs"
 
 
 class Responses:
@@ -41,6 +77,8 @@ class Responses:
     def create(self, body: JSON, mode: AnswerMode) -> JSON | Iterator[bytes]:
         """Answer a request: a response, or the events of a stream when the body asks for one."""
         model = fields.model(body)
+        models.require_chat(model)
+        _check_parameters(body)
         history = self._history(body)
         messages = [*history, *_input(body)]
         _check_calls(messages)
@@ -57,12 +95,13 @@ class Responses:
         prompt_tokens = tokens.count_messages([instructions or "", *contents])
         prompt_tokens += sum(map(tokens.count, extra))
         fields.check_window(prompt_tokens, "input")
-        reply = reply_to(conversation, mode)
+        reply = schemas.reply_to(conversation, mode, "text.format")
         text, finish = chat.cut(reply.text, limit, [])
         reply = Reply(text, reply.tool_calls)
 
         key = digest(body, mode)
-        output = _output(reply, key, "incomplete" if finish == "length" else "completed")
+        status = "incomplete" if finish == "length" else "completed"
+        output = _output(reply, key, status, _alternatives(body))
         used = tokens.count(text) + sum(
             tokens.count(c.name + c.arguments) for c in reply.tool_calls
         )
@@ -109,26 +148,59 @@ def _conversation(
     body: JSON, messages: Sequence[Message], instructions: str | None
 ) -> Conversation:
     tools = [_tool(tool, f"tools[{i}]") for i, tool in enumerate(schemas.array(body, "tools"))]
-    choice = body.get("tool_choice")
-    name = choice.get("name") if isinstance(choice, dict) else None
-    how, forced = schemas.tool_choice(choice, name, tools)
-    text = body.get("text") or {}
-    if not isinstance(text, dict):
-        raise fields.wrong_type("text", "an object", text)
-    wanted = text.get("format") or {"type": "text"}
-    if not isinstance(wanted, dict):
-        raise fields.wrong_type("text.format", "an object", wanted)
-    all_texts = [instructions or "", *(m.content for m in messages)]
-    schema = schemas.text_format(wanted.get("type"), wanted, "text.format", all_texts)
+    schemas.require_unique(tools)
+    choice = schemas.tool_choice(body.get("tool_choice"), tools, nested=False)
+    wanted = _format(body, [instructions or "", *(m.content for m in messages)])
     system = [Message("system", instructions)] if instructions else []
+    temperature = fields.number(body, "temperature", 0, 2)
     return Conversation(
         messages=[*system, *messages],
-        tools=tools,
-        tool_choice=how,
-        forced_tool=forced,
+        tools=[t for t in tools if choice.allowed is None or t.name in choice.allowed],
+        tool_choice=choice.how,
+        forced_tool=choice.forced,
         parallel_tool_calls=fields.flag(body, "parallel_tool_calls", default=True),
-        schema=schema,
+        schema=wanted.schema,
+        json_object=wanted.json_object,
+        temperature=1.0 if temperature is None else temperature,
     )
+
+
+def _format(body: JSON, texts: Sequence[str]) -> schemas.Format:
+    text = body.get("text")
+    if text is None:
+        return schemas.Format()
+    if not isinstance(text, dict):
+        raise fields.wrong_type("text", "an object", text)
+    wanted = text.get("format")
+    if wanted is None:
+        return schemas.Format()
+    if not isinstance(wanted, dict):
+        raise fields.wrong_type("text.format", "an object", wanted)
+    kind = fields.text(wanted, "type", "text.format")
+    return schemas.text_format(kind, wanted, "text.format", texts)
+
+
+def _check_parameters(body: JSON) -> None:
+    for name, place in _MOVED.items():
+        if name in body:
+            raise bad_request(
+                f"Unsupported parameter: '{name}'. In the Responses API, this parameter has moved "
+                f"to '{place}'. Try again with the new parameter. See the API documentation for "
+                "more information: https://platform.openai.com/docs/api-reference/responses/create.",
+                name,
+                "unsupported_parameter",
+            )
+    fields.check_known(body, _KNOWN)
+    for name in ("metadata", "reasoning", "stream_options"):
+        if body.get(name) is not None:
+            fields.mapping(body, name)
+
+
+def _alternatives(body: JSON) -> int | None:
+    """How many other tokens to show beside each; ``None`` when no logprobs are asked for."""
+    include = schemas.array(body, "include")
+    others = fields.integer(body, "top_logprobs", 0, 20)
+    return (others or 0) if _LOGPROBS in include else None
 
 
 def _tool(tool: Any, where: str) -> Tool:
@@ -161,13 +233,13 @@ def _input(body: JSON) -> list[Message]:
 
 
 def _item(item: JSON, where: str) -> Message | None:
-    kind = item.get("type", "message")
+    kind = item.get("type") or "message"
     if kind == "message":
         role = fields.text(item, "role", where)
-        if role not in _ROLES or role == "tool":
-            known = [name for name in _ROLES if name != "tool"]
-            raise fields.wrong_value(f"{where}.role", role, known)
-        return Message(_ROLES[role], _content(item.get("content"), f"{where}.content"))
+        if role not in _ROLES:
+            raise fields.wrong_value(f"{where}.role", role, list(_ROLES))
+        parts = _ASSISTANT_PARTS if role == "assistant" else _INPUT_PARTS
+        return Message(_ROLES[role], _content(item.get("content"), f"{where}.content", parts))
     if kind == "function_call":
         call = ToolCall(
             id=fields.text(item, "call_id", where),
@@ -176,7 +248,7 @@ def _item(item: JSON, where: str) -> Message | None:
         )
         return Message("assistant", "", [call])
     if kind == "function_call_output":
-        content = _content(item.get("output"), f"{where}.output")
+        content = _content(item.get("output"), f"{where}.output", _INPUT_PARTS)
         return Message("tool", content, answers_call=fields.text(item, "call_id", where))
     if kind in _IGNORED_ITEMS:
         return None
@@ -184,7 +256,8 @@ def _item(item: JSON, where: str) -> Message | None:
     raise fields.wrong_value(f"{where}.type", kind, known)
 
 
-def _content(content: Any, where: str) -> str:
+def _content(content: Any, where: str, known: Mapping[str, str | None]) -> str:
+    """The text of a message; ``known`` names for each kind of part where its text is, if any."""
     if content is None:
         raise fields.missing(where)
     if isinstance(content, str):
@@ -193,15 +266,15 @@ def _content(content: Any, where: str) -> str:
         raise fields.wrong_type(where, "one of a string or array of objects", content)
     texts = []
     for n, part in enumerate(content):
+        at = f"{where}[{n}]"
         if not isinstance(part, dict):
-            raise fields.wrong_type(f"{where}[{n}]", "an object", part)
-        kind = part.get("type")
-        if kind in _TEXT_PARTS:
-            texts.append(
-                fields.text(part, "refusal" if kind == "refusal" else "text", f"{where}[{n}]")
-            )
-        elif kind not in _OTHER_PARTS:
-            raise fields.wrong_value(f"{where}[{n}].type", kind, [*_TEXT_PARTS, *_OTHER_PARTS])
+            raise fields.wrong_type(at, "an object", part)
+        kind = fields.text(part, "type", at)
+        if kind not in known:
+            raise fields.wrong_value(at, kind, list(known))
+        name = known[kind]
+        if name is not None:
+            texts.append(fields.text(part, name, at))
     return "\n".join(texts)
 
 
@@ -219,7 +292,7 @@ def _check_calls(messages: Sequence[Message]) -> None:
             raise bad_request(f"No tool output found for function call {call}.", "input")
 
 
-def _output(reply: Reply, key: str, status: str) -> list[JSON]:
+def _output(reply: Reply, key: str, status: str, alternatives: int | None) -> list[JSON]:
     if reply.tool_calls:
         return [
             {
@@ -232,7 +305,10 @@ def _output(reply: Reply, key: str, status: str) -> list[JSON]:
             }
             for number, call in enumerate(reply.tool_calls)
         ]
-    part = {"type": "output_text", "text": reply.text, "annotations": [], "logprobs": []}
+    logprobs: list[JSON] = []
+    if alternatives is not None:
+        logprobs = [likelihood.describe(t, alternatives) for t in tokens.pieces(reply.text)]
+    part = {"type": "output_text", "text": reply.text, "annotations": [], "logprobs": logprobs}
     return [
         {
             "id": f"msg_{key}",
@@ -316,10 +392,13 @@ def _unnumbered(response: JSON) -> Iterator[tuple[str, JSON]]:
 
 
 def _part_events(place: JSON, part: JSON) -> Iterator[tuple[str, JSON]]:
-    yield "response.content_part.added", place | {"part": part | {"text": ""}}
-    for piece in tokens.pieces(part["text"]):
-        yield "response.output_text.delta", place | {"delta": piece, "logprobs": []}
-    yield "response.output_text.done", place | {"text": part["text"], "logprobs": []}
+    logprobs = part["logprobs"]
+    opened = part | {"text": "", "logprobs": []}
+    yield "response.content_part.added", place | {"part": opened}
+    for number, piece in enumerate(tokens.pieces(part["text"])):
+        delta = {"delta": piece, "logprobs": logprobs[number : number + 1]}
+        yield "response.output_text.delta", place | delta
+    yield "response.output_text.done", place | {"text": part["text"], "logprobs": logprobs}
     yield "response.content_part.done", place | {"part": part}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rag_tutorials.stub_llm.answering import structured
+from rag_tutorials.stub_llm.answering import json_schema, structured
 from rag_tutorials.stub_llm.answering.agent import sums
 from rag_tutorials.stub_llm.answering.conversation import Tool
 from rag_tutorials.stub_llm.answering.structured import words_of
@@ -130,7 +130,8 @@ def arguments_for(tool: Tool, material: Material) -> dict[str, Any]:
             values[name] = _stand_in(sort, material) or values.get(name, "")
         else:
             values.pop(name, None)
-    return {name: values[name] for name in properties if name in values}
+    said = {name: values[name] for name in properties if name in values}
+    return said if json_schema.checked(root).fits(said, root) else filled
 
 
 def sort_of(name: str, schema: Mapping[str, Any]) -> Sort:
