@@ -204,7 +204,7 @@ class Checkout:
     def _install(self, kind: Kind) -> None:
         """Install all into an environment that was just made."""
         self._install_uv("[2/4] ")
-        self._install_packages("[3/4] ", kind, "minutes the first time")
+        self._install_packages("[3/4] Installing packages", kind)
         self._install_course("[4/4] ")
         if off := self.off(kind):
             raise CommandError(f"After the installation, {listed(off)}. {ANEW}")
@@ -216,6 +216,7 @@ class Checkout:
             RepairError: something is off still; the environment is not made worse.
 
         """
+        source = "Installing packages from"
         try:
             off = self.off(kind)
             if "pip" in off:
@@ -230,13 +231,13 @@ class Checkout:
                 damaged = self._damaged(kind).keys() - {COURSE}
                 drop_damaged_records(self.site, damaged)
                 with contextlib.suppress(CommandError):  # what uv has kept needs no network
-                    self._install_packages("", kind, "from uv's cache", "--offline", again=damaged)
+                    self._install_packages(f"{source} uv's cache", kind, "--offline", again=damaged)
                 off = self.off(kind)
             if off.keys() - {COURSE}:
                 damaged = self._damaged(kind).keys() - {COURSE}
                 if damaged:  # in place: then also in uv's cache, to which the files are links
                     self._ask_uv("cache", "clean", "--quiet", *sorted(damaged))
-                self._install_packages("", kind, "from the index", again=damaged)
+                self._install_packages(f"{source} the index", kind, again=damaged)
             if COURSE in off:
                 self._install_course("")
             if off := self.off(kind):
@@ -259,11 +260,11 @@ class Checkout:
         )
 
     def _install_packages(
-        self, number: str, kind: Kind, remark: str, *options: str, again: Set[str] = frozenset()
+        self, label: str, kind: Kind, *options: str, again: Set[str] = frozenset()
     ) -> None:
         locks = self.locks(kind)
         run_step(
-            f"{number}Installing packages ({remark})",
+            label,
             [
                 *self._uv_pip("install", "--verbose", "--compile-bytecode", *options),
                 *(f"--reinstall-package={name}" for name in sorted(again)),

@@ -8,9 +8,11 @@ import time
 import venv
 from pathlib import Path
 
+import _run
 import _setup
 import psutil
 import pytest
+from _progress import Packages
 from _run import CommandError, clean_environment, explain, run_step, uv_settings
 from _setup import BOOTSTRAP, LOCKS, RECORD, Checkout
 
@@ -220,6 +222,52 @@ def test_a_step_shows_one_line_and_logs_the_rest(
     assert shown[1].startswith("      done, ")
     assert len(shown) == 2
     assert "host.example" not in log.read_text(encoding="utf-8")
+
+
+# Says that it fetches three packages, and puts two of them into the cache that it is given.
+INSTALLER = """
+import pathlib, sys, time
+for name in "abc":
+    print(f"DEBUG Identified uncached distribution: {name}==1", flush=True)
+for name in "ab":
+    pathlib.Path(sys.argv[1], "archive-v0", name).mkdir(parents=True)
+told = pathlib.Path(sys.argv[2])
+while not told.exists():
+    time.sleep(0.02)
+"""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_long_installation_says_how_many_packages_are_done(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool,
+) -> None:
+    told = tmp_path / "told"
+    tell = _run._tell
+
+    def tell_and_note(label: str, progress: str, seconds: float) -> None:
+        tell(label, progress, seconds)
+        if progress == "2 of 3 packages fetched":
+            told.touch()
+
+    monkeypatch.setattr(_run, "_tell", tell_and_note)
+    monkeypatch.setattr(_run, "BEAT_S", 0.0)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    monkeypatch.setenv("COLUMNS", "60")
+    command = [sys.executable, "-c", INSTALLER, str(tmp_path / "cache"), str(told)]
+    label = "[3/4] Installing packages"
+    run_step(label, command, os.environ, tmp_path / "log", Packages(tmp_path / "cache"))
+    shown = capsys.readouterr().out
+    if terminal:  # one line, printed over; it never wraps
+        assert shown.count("\n") == 1
+        assert all(len(part) < 60 for part in shown.rstrip("\n").split("\r"))
+        assert "2 of 3 packages fetched, " in shown
+        assert f"{label}: " in shown
+    else:
+        assert "\r" not in shown
+        assert "      2 of 3 packages fetched, " in shown
 
 
 def test_a_failed_step_names_the_cause_and_the_log(tmp_path: Path) -> None:
