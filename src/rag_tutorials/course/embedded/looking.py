@@ -23,10 +23,9 @@ from filelock import FileLock, Timeout
 from rag_tutorials.course.base.errors import sentence_of
 from rag_tutorials.course.embedded import asking
 from rag_tutorials.course.embedded.running import running
-from rag_tutorials.course.embedded.storage import LOCK
+from rag_tutorials.course.embedded.storage import DATABASE, LOCK
 from rag_tutorials.loopback import HOST
 
-DATABASE = "phoenix.db"
 DISK_TO_RUN = 5 * 10**8  # bytes
 _CHECKED_WHOLE = 2 * 10**8  # bytes; a larger database would take longer than a student waits
 _ANEW = "run the lesson's first two cells: it is kept under another name, and a new database begins"

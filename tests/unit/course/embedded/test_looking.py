@@ -13,8 +13,8 @@ import pytest
 from filelock import FileLock
 
 from rag_tutorials.course.embedded import looking, running
-from rag_tutorials.course.embedded.looking import DATABASE, Finding, database, look, revisions
-from rag_tutorials.course.embedded.storage import LOCK
+from rag_tutorials.course.embedded.looking import Finding, database, look, revisions
+from rag_tutorials.course.embedded.storage import DATABASE, LOCK
 
 
 def wrong(traces: Path, environ: Mapping[str, str] = {}) -> list[Finding]:
@@ -174,6 +174,7 @@ def phoenix(traces: Path) -> Iterator[dict[str, int] | None]:
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
+            self.send_header("x-phoenix-server-version", "0")  # by which Phoenix is known
             self.end_headers()
 
         def do_POST(self) -> None:
