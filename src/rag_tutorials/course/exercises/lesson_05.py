@@ -127,7 +127,7 @@ EXERCISES = (
 PREDICTIONS = (
     Prediction(
         id="05.a",
-        title="How many of the five steps will be children of request?",
+        title="How many of the five steps will be children of `request`?",
         truth=lambda found: len(found.children(found.named("request")[0])),
         answer=5,
         because="All five, `late` too: what counts is where a task is created, not where it is "
@@ -136,7 +136,7 @@ PREDICTIONS = (
     ),
     Prediction(
         id="05.b",
-        title="What will be the parent of made-inside?",
+        title="What will be the parent of `made-inside`?",
         truth=lambda found: _parent_of(found, "made-inside") or "no span",
         answer="no span",
         because="Its code runs where it is awaited, and there no span was open: two traces. Make "
@@ -153,7 +153,7 @@ PREDICTIONS = (
     ),
     Prediction(
         id="05.d",
-        title="Under which request will job-of-request-2 hang?",
+        title="Under which request will `job-of-request-2` hang?",
         truth=lambda found: _parent_of(found, "job-of-request-2") or "none",
         answer="request-1",
         because="The worker's context is the copy made in `request-1`, for as long as it lives. "
@@ -162,7 +162,7 @@ PREDICTIONS = (
     ),
     Prediction(
         id="05.e",
-        title="What will be the parent of show-word, a step of the caller?",
+        title="What will be the parent of `show-word`, a step of the caller?",
         truth=lambda found: _parent_of(found, "show-word"),
         answer="stream",
         because="The `with` block in the generator is still open while the caller works, and both "

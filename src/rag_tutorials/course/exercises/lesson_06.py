@@ -125,7 +125,7 @@ PREDICTIONS = (
     ),
     Prediction(
         id="06.b",
-        title="What traceparent will the OpenAI client send by itself?",
+        title="What `traceparent` will the OpenAI client send by itself?",
         truth=lambda sent: "none" if sent == "none" else "that of embed-question",
         answer="none",
         because="Context travels only if somebody injects it, and this client does not.",
@@ -133,7 +133,7 @@ PREDICTIONS = (
     ),
     Prediction(
         id="06.c",
-        title="How many of the three spans will have a session.id?",
+        title="How many of the three spans will have a `session.id`?",
         truth=lambda found: sum("session.id" in one.attributes for one in found.spans),
         answer=1,
         because="Only the one made here: `using_session` works in its own process, and "

@@ -224,7 +224,7 @@ PREDICTIONS = (
     ),
     Prediction(
         id="07.e",
-        title="Nobody listens: what will force_flush say, simple and batch?",
+        title="Nobody listens: what will `force_flush` say, simple and batch?",
         truth=tuple,
         answer=(True, True),
         because="All is lost, and it says True both times. The log lines are the only sign.",

@@ -265,7 +265,7 @@ PREDICTIONS = (
     ),
     Prediction(
         id="08.c",
-        title="late ends after its root, when all has been decided. Will it arrive?",
+        title="`late` ends after its root, when all has been decided. Will it arrive?",
         truth=lambda names: "yes" if "late" in names else "no",
         answer="yes",
         because="The processor remembers that this trace was kept. One that forgets would hold "
