@@ -12,10 +12,11 @@ from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.base.manifest import load_lessons
 from rag_tutorials.course.base.places import close_state, course_root
 from rag_tutorials.course.embedded import background, environment, surroundings
+from rag_tutorials.course.embedded.diagnosis import Diagnosis, diagnose
 from rag_tutorials.course.embedded.importing import version_remark
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.embedded.storage import Storage, traces_dir
-from rag_tutorials.course.equipment.llm import LLMChoice, choose_llm, shared_stub
+from rag_tutorials.course.equipment.llm import LLMChoice, choose_llm, require_listener, shared_stub
 from rag_tutorials.course.judging import catalog, checks, proof, solutions
 from rag_tutorials.course.judging.prediction import Predicted, Revealed
 from rag_tutorials.course.student import kept, predicting
@@ -25,6 +26,7 @@ from rag_tutorials.course.traces.view import Showable, TraceView, show
 from rag_tutorials.stub_llm import StubLLM
 
 FIRST_PORT = 6006
+_DATA = ("handbook_manual.txt", "queries.jsonl")
 _phoenix: list[EmbeddedPhoenix] = []
 _current: list[Course] = []
 
@@ -107,6 +109,14 @@ class Course(Traces):
         """
         return predicting.reveal(self, catalog.find_prediction(prediction_id), what, expect)
 
+    def doctor(self) -> Diagnosis:
+        """Say why nothing is in Phoenix: what stands between a span and its place there.
+
+        Address, project, provider, the exporter's last error, sampler, a disabled SDK, a proxy, the
+        disk, in this order; each finding with what to do.
+        """
+        return diagnose(self.phoenix, self.project)
+
     def progress(self, all: bool = False) -> Table:
         """Return how this lesson's exercises and predictions stand, or the whole course's.
 
@@ -134,6 +144,8 @@ def prepare(name: str) -> Course:
     lessons = [lesson.name for lesson in load_lessons()]
     _check_name(name, lessons)
     llm = choose_llm(root)
+    require_listener(llm)
+    _check_data(root)
     if not _current:
         _open_phoenix(name, lessons)
     if not _current or _current[0].project != name:
@@ -154,6 +166,15 @@ def _check_name(name: str, lessons: Sequence[str]) -> None:
         )
     if name not in lessons and re.match(r"\d\d_", name):
         raise CourseError(f"There is no lesson {name!r}; course.toml has {', '.join(lessons)}.")
+
+
+def _check_data(root: Path) -> None:
+    for name in _DATA:
+        if (root / "data" / name).is_dir():
+            raise CourseError(
+                f"{root / 'data' / name} is a folder and should be a file; rename the folder and "
+                f"get the file back with `git checkout -- data/{name}`."
+            )
 
 
 def _preferred_port(name: str, lessons: Sequence[str]) -> int:

@@ -51,7 +51,11 @@ class Frame(Link):
     def _repr_html_(self) -> str:
         url, words = html.escape(self.url, quote=True), html.escape(self.words, quote=True)
         return (
+            # What stands behind the frame is seen until the page is drawn.
+            f'<div style="position:relative;height:{self.height}px">'
+            '<div role="status" style="position:absolute;inset:0;display:grid;place-items:center">'
+            "Phoenix is opening …</div>"
             f'<iframe src="{url}" title="{words}" width="100%" height="{self.height}" '
-            'style="border:1px solid #8888;box-sizing:border-box"></iframe>'
-            f"<br>{super()._repr_html_()}"
+            'style="position:relative;border:1px solid #8888;box-sizing:border-box"></iframe></div>'
+            f"{super()._repr_html_()} (it takes some seconds to draw its first page)"
         )

@@ -48,18 +48,12 @@ def trouble(url: str, timeout: float = 2.0) -> str | None:
 
 def trace_counts(url: str, timeout: float = 5.0) -> dict[str, int] | None:
     """Return how many traces each project of the Phoenix at ``url`` has; None without an answer."""
-    question = "{ projects { edges { node { name traceCount } } } }"
-    request = urllib.request.Request(
-        f"{url}/graphql",
-        data=json.dumps({"query": question}).encode(),
-        headers={"content-type": "application/json"},
-    )
-    try:
-        with _opener.open(request, timeout=timeout) as answer:
-            edges: Any = json.load(answer)["data"]["projects"]["edges"]
-        return {str(edge["node"]["name"]): int(edge["node"]["traceCount"]) for edge in edges}
-    except (OSError, ValueError, KeyError, TypeError):
+    data = _query(url, "{ projects { edges { node { name traceCount } } } }", timeout)
+    edges = _inner(data, "projects", "edges")
+    if not isinstance(edges, list):
         return None
+    nodes = [_inner(edge, "node") for edge in edges]
+    return {str(_inner(node, "name")): int(_inner(node, "traceCount") or 0) for node in nodes}
 
 
 def costs(url: str, span_ids: Sequence[str], timeout: float = 2.0) -> dict[str, float]:
@@ -72,26 +66,30 @@ def costs(url: str, span_ids: Sequence[str], timeout: float = 2.0) -> dict[str, 
         f'c{number}: getSpanByOtelId(spanId: "{span_id}") {{ costSummary {{ total {{ cost }} }} }}'
         for number, span_id in enumerate(span_ids)
     )
+    data = _query(url, f"{{ {fields} }}", timeout)
+    found = {
+        span_id: _inner(data, f"c{number}", "costSummary", "total", "cost")
+        for number, span_id in enumerate(span_ids)
+    }
+    return {one: float(cost) for one, cost in found.items() if isinstance(cost, (int, float))}
+
+
+def _query(url: str, query: str, timeout: float) -> Any:
+    """Ask Phoenix's GraphQL interface; None where there is no answer that can be read."""
     request = urllib.request.Request(
         f"{url}/graphql",
-        data=json.dumps({"query": f"{{ {fields} }}"}).encode(),
+        data=json.dumps({"query": query}).encode(),
         headers={"content-type": "application/json"},
     )
     try:
         with _opener.open(request, timeout=timeout) as answer:
-            data: Any = json.load(answer)["data"]
-        summaries = {span_id: data[f"c{number}"] for number, span_id in enumerate(span_ids)}
-        return {
-            span_id: float(cost)
-            for span_id, span in summaries.items()
-            if (cost := _inner(span, "costSummary", "total", "cost")) is not None
-        }
-    except (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+            return _inner(json.load(answer), "data")
+    except (OSError, HTTPException, ValueError):
+        return None
 
 
 def _inner(data: Any, *keys: str) -> Any:
     """Follow keys inwards; None where the way ends."""
     for key in keys:
-        data = None if data is None else data.get(key)
+        data = data.get(key) if isinstance(data, dict) else None
     return data

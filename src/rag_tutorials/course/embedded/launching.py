@@ -98,6 +98,7 @@ def launched(launch: Callable[[], Any], active: Callable[[], Any], phoenix: Embe
         if session is not None:
             running.note(phoenix.port, phoenix.folder)
             close_to_others(phoenix.folder)
+            threading.Thread(target=_warm_up, args=[phoenix], daemon=True).start()
             for remark in _remarks(phoenix, announced, aside, cause):
                 print(remark)
             return session
@@ -116,6 +117,16 @@ def launched(launch: Callable[[], Any], active: Callable[[], Any], phoenix: Embe
         "restart the kernel (menu Kernel, Restart Kernel) and look at "
         "`python scripts/course.py doctor`."
     )
+
+
+def _warm_up(phoenix: EmbeddedPhoenix) -> None:
+    """Send an export without a span, which nobody sees: the first one is slow on both sides."""
+    from phoenix.otel import HTTPSpanExporter
+
+    with contextlib.suppress(Exception):
+        exporter: Any = HTTPSpanExporter(endpoint=phoenix.otlp_endpoint)
+        exporter.export(())
+        exporter.shutdown()
 
 
 class _Aside(io.StringIO):

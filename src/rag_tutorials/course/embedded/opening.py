@@ -23,6 +23,7 @@ def make_ready(phoenix: EmbeddedPhoenix | None) -> None:
     environment.remove_foreign()
     if phoenix is not None:
         phoenix.use_port(phoenix.port)
+        phoenix.mishaps.listen()
     package = import_phoenix()
     try:
         keep_spans_whole(package)

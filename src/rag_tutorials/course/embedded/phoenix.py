@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from rag_tutorials.course.embedded import addresses, environment
+from rag_tutorials.course.embedded.mishaps import Mishaps
 from rag_tutorials.course.embedded.ports import free_port
 from rag_tutorials.course.embedded.storage import Storage
 from rag_tutorials.loopback import HOST
@@ -22,6 +23,7 @@ class EmbeddedPhoenix:
         """Hold the storage, and choose the preferred port if it is free, else another."""
         self.storage = storage
         self.port = free_port(preferred_port)
+        self.mishaps = Mishaps(storage.path)
         self.version = metadata.version("arize-phoenix")
 
     @property

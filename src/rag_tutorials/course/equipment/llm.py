@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from dotenv import load_dotenv
 
-from rag_tutorials.course.base.errors import CourseError
+from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.stub_llm import StubLLM
 
 _OPENAI_VARIABLES = (
@@ -17,6 +21,7 @@ _OPENAI_VARIABLES = (
     "OPENAI_CHAT_MODEL",
     "OPENAI_EMBEDDING_MODEL",
 )
+_TRIAL_S = 2.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -46,13 +51,16 @@ def choose_llm(root: Path) -> LLMChoice:
     selects a real endpoint. Otherwise the stub answers.
 
     Raises:
-        CourseError: ``COURSE_LLM`` has a value that nobody knows.
+        CourseError: ``COURSE_LLM`` has a value that nobody knows, ``OPENAI_BASE_URL`` is no
+            address, or ``OPENAI_API_KEY`` is no key.
     """
     load_dotenv(root / ".env", override=False)
     for name in _OPENAI_VARIABLES:
         # The client takes an empty OPENAI_BASE_URL for an address and fails on it.
-        if not os.environ.get(name, "x").strip():
-            del os.environ[name]
+        if value := os.environ.get(name, "").strip():
+            os.environ[name] = value
+        else:
+            os.environ.pop(name, None)
     keep_loopback_off_proxies()
 
     wanted = os.environ.get("COURSE_LLM", "").strip().lower()
@@ -69,6 +77,7 @@ def choose_llm(root: Path) -> LLMChoice:
     real_key = key if key and key != "stub" else None
 
     if wanted != "stub" and (base_url or real_key):
+        _judge(base_url, real_key)
         # Local servers ask for no key, but the client insists on one.
         os.environ.setdefault("OPENAI_API_KEY", "not-needed")
         where = f"the endpoint {_without_secrets(base_url)}" if base_url else "OpenAI"
@@ -78,6 +87,71 @@ def choose_llm(root: Path) -> LLMChoice:
     os.environ["OPENAI_BASE_URL"] = stub.base_url
     os.environ["OPENAI_API_KEY"] = "stub"
     return LLMChoice("stub", "the course's stub (no key, no internet)", stub)
+
+
+def require_listener(choice: LLMChoice) -> None:
+    """Try once, for two seconds at most, whether somebody listens at ``OPENAI_BASE_URL``.
+
+    Left out for the stub, for OpenAI itself, and where a proxy stands between.
+
+    Raises:
+        CourseError: nobody does.
+    """
+    url = urlsplit(os.environ.get("OPENAI_BASE_URL", ""))
+    proxied = url.scheme in getproxies() and not proxy_bypass(url.hostname or "")
+    if choice.kind == "stub" or not url.hostname or proxied:
+        return
+    address = (url.hostname, url.port or (443 if url.scheme == "https" else 80))
+    trial = _Trial(address)
+    trial.start()
+    trial.join(_TRIAL_S)  # looking a name up has no time limit of its own
+    if trial.error or trial.is_alive():
+        cause = sentence_of(trial.error) if trial.error else f"no answer within {_TRIAL_S:g} s"
+        raise CourseError(
+            f"Nobody listens at the address in OPENAI_BASE_URL, {_without_secrets(url.geturl())} "
+            f"({cause}); start the server, correct the variable, or set COURSE_LLM=stub to work "
+            "with the course's stub, and restart the kernel."
+        )
+
+
+class _Trial(threading.Thread):
+    def __init__(self, address: tuple[str, int]) -> None:
+        super().__init__(daemon=True)
+        self._address = address
+        self.error: OSError | None = None
+
+    def run(self) -> None:
+        try:
+            socket.create_connection(self._address, _TRIAL_S).close()
+        except OSError as error:
+            self.error = error
+
+
+def _judge(base_url: str | None, key: str | None) -> None:
+    """Refuse what the client would fail on later; no value is repeated, for it may hold a secret.
+
+    Raises:
+        CourseError: with the variable and what is wrong with it.
+    """
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise CourseError(
+            "OPENAI_API_KEY holds a blank, a line break or a character beyond ASCII, which no key "
+            "has; copy it again, or remove it to work with the course's stub, and restart the "
+            "kernel."
+        )
+    if base_url is None:
+        return
+    try:
+        url = urlsplit(base_url)
+        usable = url.scheme in ("http", "https") and url.hostname and (url.port or 1)
+    except ValueError:
+        usable = False
+    if not usable or any(letter.isspace() for letter in base_url):
+        raise CourseError(
+            "OPENAI_BASE_URL is no address that begins with http:// or https://, such as "
+            "http://localhost:11434/v1; correct it, or remove it to work with the course's stub, "
+            "and restart the kernel."
+        )
 
 
 def keep_loopback_off_proxies() -> None:

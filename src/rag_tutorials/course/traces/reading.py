@@ -10,6 +10,7 @@ import httpx
 
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.embedded import addresses, asking
+from rag_tutorials.course.embedded.diagnosis import diagnose
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.traces import spans
 
@@ -76,9 +77,15 @@ class Traces:
         found = spans.poll(lambda: self.fetch_trace(trace_id), expect, timeout)
         if len(found) < expect:
             names = ", ".join(span.name for span in found) or "none"
+            wrong = diagnose(self.phoenix, self.project).wrong
+            why = (
+                f"{wrong[0].text}; {wrong[0].remedy}; course.doctor() shows all that was looked at."
+                if wrong
+                else "run the cell with register() and the one that makes the trace again."
+            )
             raise CourseError(
                 f"Phoenix has {len(found)} of the {expect} spans expected in trace {trace_id} "
-                f"({names}); run the cell with register() and the one that makes the trace again."
+                f"({names}); {why}"
             )
         return list(found)
 

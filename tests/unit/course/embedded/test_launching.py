@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rag_tutorials.course.base.errors import CourseError
+from rag_tutorials.course.embedded import launching
 from rag_tutorials.course.embedded.launching import _Launcher, launched
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.embedded.storage import Storage
@@ -18,6 +19,7 @@ from rag_tutorials.course.embedded.storage import Storage
 @pytest.fixture
 def phoenix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedPhoenix:
     monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.setattr(launching, "_warm_up", lambda _: None)  # there is no Phoenix
     return EmbeddedPhoenix(Storage.claim(tmp_path, "lesson"))
 
 

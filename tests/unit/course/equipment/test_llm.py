@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,3 +79,70 @@ def test_loopback_stays_off_proxies(tmp_path: Path) -> None:
     os.environ["NO_PROXY"] = "intranet"
     choose(tmp_path)
     assert os.environ["NO_PROXY"].split(",") == ["intranet", "localhost", "127.0.0.1", "::1"]
+
+
+@pytest.mark.parametrize(
+    "key", ["two\nlines-of-a-key", "with a blank", "schlüssel", "zero\u200bwidth"]
+)
+def test_a_key_that_no_client_can_send_is_one_sentence_without_it(tmp_path: Path, key: str) -> None:
+    os.environ["OPENAI_API_KEY"] = key
+    with pytest.raises(CourseError, match="OPENAI_API_KEY holds a blank") as raised:
+        choose(tmp_path)
+    assert not any(part in str(raised.value) for part in (key, "lines-of-a-key", "schl"))
+    os.environ["COURSE_LLM"] = "stub"
+    assert choose(tmp_path).kind == "stub"
+
+
+def test_the_line_break_behind_a_key_is_taken_away(tmp_path: Path) -> None:
+    os.environ["OPENAI_API_KEY"] = f"{KEY}\n"
+    assert choose(tmp_path).kind == "real"
+    assert os.environ["OPENAI_API_KEY"] == KEY
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "localhost:11434/v1",
+        "//host/v1",
+        "ftp://host/v1",
+        "http://",
+        "http://host:port/v1",
+        "http://a b",
+    ],
+)
+def test_an_address_that_is_none_is_one_sentence(tmp_path: Path, address: str) -> None:
+    os.environ["OPENAI_BASE_URL"] = address
+    with pytest.raises(CourseError, match="OPENAI_BASE_URL is no address that begins with http"):
+        choose(tmp_path)
+
+
+def test_an_address_where_nobody_listens_is_named_without_its_password(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        os.environ["OPENAI_BASE_URL"] = f"http://ada:secret@127.0.0.1:{port}/v1?key=secret"
+        choice = choose(tmp_path)
+        llm.require_listener(choice)
+    with pytest.raises(CourseError, match=rf"http://127.0.0.1:{port}/v1 .*refused") as raised:
+        llm.require_listener(choice)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_name_that_is_not_looked_up_in_time_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(llm, "_TRIAL_S", 0.05)
+
+    def slow(*_: object) -> socket.socket:
+        released.wait(120)
+        return socket.socket()
+
+    monkeypatch.setattr(socket, "create_connection", slow)
+    os.environ["OPENAI_BASE_URL"] = "http://llm.invalid/v1"
+    try:
+        with pytest.raises(CourseError, match="no answer within"):
+            llm.require_listener(choose(tmp_path))
+        os.environ["HTTP_PROXY"] = os.environ["http_proxy"] = "http://proxy.invalid:3128"
+        llm.require_listener(choose(tmp_path))  # the proxy looks it up
+    finally:
+        released.set()
