@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace.sampling import (
     ParentBasedTraceIdRatio,
     TraceIdRatioBased,
 )
+from opentelemetry.trace import format_trace_id
 
 from rag_tutorials.course.equipment import Receiver
 from rag_tutorials.course.exercises import lesson_08
@@ -151,6 +152,61 @@ def test_a_trace_in_another_project_is_named() -> None:
     assert exercise.run is not None
     with pytest.raises(MistakeError, match="in the project `default`; it should be in `lesson`"):
         exercise.run(course, {}, lambda settings: "0" * 32, Path("no-such-file"))
+
+
+@pytest.fixture
+def backend() -> Iterator[Receiver]:
+    with Receiver.start() as running:
+        yield running
+
+
+def ask_about_delivery(backend: Receiver, is_delivered: Callable[[TracerProvider], Any]) -> Any:
+    """Run the check of 07.3, with a receiver in Phoenix's place."""
+    run = find("07.3").run
+    assert run is not None
+    course: Any = SimpleNamespace(project="lesson", otlp_endpoint=backend.endpoint)
+    return run(course, is_delivered)
+
+
+def canary(provider: TracerProvider) -> str:
+    span = provider.get_tracer("test").start_span("canary")
+    span.end()
+    return format_trace_id(span.get_span_context().trace_id)
+
+
+def test_a_smoke_test_that_reads_back_passes(backend: Receiver) -> None:
+    def is_delivered(provider: TracerProvider) -> bool:
+        trace_id = canary(provider)
+        provider.force_flush()
+        return trace_id in {span.trace_id for span in backend.spans}
+
+    assert find("07.3").returns.holds(ask_about_delivery(backend, is_delivered))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("is_delivered", "sentence"),
+    [
+        (lambda provider, backend: True, "says True of a provider whose backend refuses"),
+        (lambda provider, backend: False, "says False of a provider that sends each span"),
+        (
+            lambda provider, backend: bool(canary(provider)) and provider.force_flush(),
+            "says True of a provider whose backend refuses",
+        ),
+        (  # not flushed
+            lambda provider, backend: canary(provider) in {one.trace_id for one in backend.spans},
+            "says False of a provider that sends batches",
+        ),
+        (  # any canary, an earlier one too
+            lambda provider, backend: bool(canary(provider)) and bool(backend.spans),
+            "says True of a provider whose backend refuses",
+        ),
+    ],
+)
+def test_a_smoke_test_that_believes_is_seen(
+    backend: Receiver, is_delivered: Callable[..., bool], sentence: str
+) -> None:
+    with pytest.raises(MistakeError, match=sentence):
+        ask_about_delivery(backend, lambda provider: is_delivered(provider, backend))
 
 
 def test_an_event_that_lost_its_time_is_seen() -> None:
