@@ -17,7 +17,7 @@ from typing import Any, TypeGuard
 
 from openinference.semconv.trace import SpanAttributes
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import Span, SpanContext
+from opentelemetry.trace import Span, SpanContext, format_span_id
 
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.embedded.addresses import Link
@@ -30,6 +30,8 @@ from rag_tutorials.course.traces.spans import OneSpan, SpanRecord
 
 Showable = OneSpan | Sequence[ReadableSpan | SpanRecord | Mapping[str, Any]]
 
+MOMENT = 1.0  # seconds for a root that may never come: it was not ended, or went elsewhere
+PATIENCE = 10.0  # seconds for a span that was sent
 SHOWN_SIBLINGS = 20  # more of them are folded
 MAX_ROWS = 500  # further spans are counted
 MAX_DETAILED = 150  # further spans have a line and nothing to unfold
@@ -102,17 +104,36 @@ def _is_span(one: object) -> bool:
 
 
 def _whole_trace(course: Traces, what: OneSpan, expect: int) -> Sequence[SpanRecord]:
-    """Read a trace back; give a root that is still on its way a moment."""
+    """Read a trace back; wait for a span that has ended, and give its root a moment.
+
+    Spans become readable in the order in which they ended. So with its root a trace is whole, and
+    whoever shows a root need not say how many spans there are.
+    """
     records = course.read_back(what, expect)
-    if Found(records).orphans:
+    own = _id_if_ended(what)
+
+    def is_there(found: Found) -> bool:
+        return own is None or any(one.span_id == own for one in found.spans)
+
+    here = Found(records)
+    if here.orphans or not is_there(here):
         trace_id = records[0].trace_id
 
         def whole() -> Sequence[SpanRecord]:
             found = Found(course.fetch_trace(trace_id))
-            return () if found.orphans else found.spans
+            return found.spans if is_there(found) and not found.orphans else ()
 
-        records = list(spans.poll(whole, expect, timeout=1.0)) or records
+        patience = MOMENT if is_there(here) else PATIENCE
+        records = list(spans.poll(whole, expect, patience) or course.fetch_trace(trace_id))
     return _with_costs(course, records)
+
+
+def _id_if_ended(what: OneSpan) -> str | None:
+    """Return the id of a span that was sent. An open span, or a trace id, stands for its trace."""
+    if not isinstance(what, ReadableSpan) or what.end_time is None:
+        return None
+    context = what.get_span_context()
+    return None if context is None else format_span_id(context.span_id)
 
 
 def _with_costs(course: Traces, records: Sequence[SpanRecord]) -> Sequence[SpanRecord]:

@@ -15,7 +15,10 @@ from opentelemetry.trace import Status, StatusCode, Tracer
 
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.embedded.addresses import Link
-from rag_tutorials.course.traces.view import MAX_ROWS, TraceView, record_of
+from rag_tutorials.course.traces import view
+from rag_tutorials.course.traces.reading import Traces
+from rag_tutorials.course.traces.spans import SpanRecord
+from rag_tutorials.course.traces.view import MAX_ROWS, TraceView, record_of, show
 
 KIND = "openinference.span.kind"
 ATTACK = "<script>alert('x')</script>"
@@ -270,3 +273,44 @@ def test_what_can_be_shown(notes: Notes) -> None:
             record_of(wrong)
     assert repr(TraceView([])) == "No span."
     assert "No span." in TraceView([])._repr_html_()
+
+
+class Arriving(Traces):
+    """A Phoenix in which one more span of a trace is readable at each look."""
+
+    phoenix_url = "http://127.0.0.1:9"
+
+    def __init__(self, some: list[SpanRecord]) -> None:
+        self.some = some
+        self.looks = 0
+
+    def fetch_trace(self, trace_id: str) -> list[SpanRecord]:
+        self.looks += 1
+        return self.some[: self.looks]
+
+    def link(self, what: Any = None) -> Link:
+        return Link("http://localhost", "Open")
+
+
+def arriving(notes: Notes) -> tuple[Any, Arriving]:
+    with notes.span("root") as root:
+        for name in ("first", "second"):
+            with notes.span(name):
+                pass
+    return root, Arriving([record_of(one) for one in notes.exporter.get_finished_spans()])
+
+
+def test_a_root_is_shown_with_its_whole_trace_without_saying_how_large_it_is(notes: Notes) -> None:
+    root, course = arriving(notes)
+    assert [one.name for one in show(course, root).found.spans] == ["root", "first", "second"]
+
+
+def test_what_arrived_is_shown_when_the_root_never_does(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view, "PATIENCE", 0.2)
+    root, course = arriving(notes)
+    course.some.pop()
+    shown = show(course, root).found
+    assert [one.name for one in shown.spans] == ["first", "second"]
+    assert shown.orphans
