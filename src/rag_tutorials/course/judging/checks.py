@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanContext, format_span_id
 
 from rag_tutorials.course.base.errors import CourseError, sentence_of
-from rag_tutorials.course.embedded.asking import answers
+from rag_tutorials.course.embedded.asking import trouble
 from rag_tutorials.course.judging.answers import agrees
 from rag_tutorials.course.judging.exercise import Exercise, Fact
 from rag_tutorials.course.judging.expected import (
@@ -34,6 +34,8 @@ from rag_tutorials.course.traces.spans import SpanRecord
 
 __all__ = ["Exercise", "ExpectedSpan", "Found", "MistakeError", "Rule", "Verdict", "judge", "span"]
 
+PATIENCE_S = 10.0  # of a busy machine's Phoenix
+
 _failures: Counter[str] = Counter()
 
 
@@ -50,12 +52,11 @@ def judge(course: Traces, exercise: Exercise, given: Sequence[Any]) -> Verdict:
         return _not_started(exercise)
     if wrong := _wrong_type(exercise, given):
         return Verdict(exercise, NOT_YET, wrong, hint=_next_hint(exercise))
-    if not answers(course.phoenix_url):
+    if said := trouble(course.phoenix_url, PATIENCE_S):
         return Verdict(
             exercise,
             UNABLE,
-            f"Phoenix does not answer at {course.phoenix_url}; run the cells at the top of this "
-            "notebook again, then this one.",
+            f"{said}; run the cells at the top of this notebook again, then this one.",
         )
     try:
         return _Judgement(course, exercise, given).verdict()
