@@ -189,7 +189,7 @@ PREDICTIONS = (
         title="Which of the four spans has Phoenix?",
         truth=lambda found: [one.name for one in found.spans if one.name in FOUR_SPANS],
         answer=["inside", "after"],
-        because="What was opened while no provider was set is *non-recording*: an empty shell. "
+        because="What was opened while no provider was set is non-recording: an empty shell. "
         "And yet the second and the third question are traced, although `instrument()` came first: "
         "without a provider it takes a stand-in tracer, which binds to the real one as soon as "
         "there is one.",
