@@ -64,6 +64,18 @@ class Later:
 
 
 @contextlib.contextmanager
+def without_collection() -> Iterator[None]:
+    """Keep the garbage collector from walking what is being made: it would find nothing to free."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@contextlib.contextmanager
 def fast_imports(leave_out: bool = True) -> Iterator[None]:
     """Import Phoenix within this block: without garbage collection, and without the modules above.
 
@@ -74,13 +86,10 @@ def fast_imports(leave_out: bool = True) -> Iterator[None]:
     stand_ins = {_ABSENT: None, **later}
     placed = {name: stand_in for name, stand_in in stand_ins.items() if name not in sys.modules}
     sys.modules.update(placed)  # type: ignore[arg-type]
-    collecting = gc.isenabled()
-    gc.disable()
     try:
-        yield
+        with without_collection():
+            yield
     finally:
-        if collecting:
-            gc.enable()
         for name, stand_in in placed.items():
             if sys.modules.get(name) is stand_in:
                 sys.modules.pop(name, None)

@@ -15,6 +15,7 @@ from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.course.base.places import close_to_others
 from rag_tutorials.course.embedded import running
 from rag_tutorials.course.embedded.door import own_user_only
+from rag_tutorials.course.embedded.fast_imports import without_collection
 from rag_tutorials.course.embedded.guards import put_around
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.embedded.ports import free_port
@@ -86,7 +87,11 @@ def launched(launch: Callable[[], Any], active: Callable[[], Any], phoenix: Embe
         phoenix.use_port(phoenix.port if active() is not None else free_port(announced))
         said = _Aside()
         try:
-            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            with (
+                contextlib.redirect_stdout(said),
+                contextlib.redirect_stderr(said),
+                without_collection(),
+            ):
                 session = launch()
         except Exception as error:
             if aside is None:
