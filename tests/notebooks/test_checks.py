@@ -62,6 +62,14 @@ EXERCISES = (
         expect=(span("first"), span("second", links=["first"])),
         hints=HINTS,
     ),
+    Exercise(
+        id="98.6",
+        title="Judge it",
+        expect=span("turn", annotations={"verdict": {"label": "wrong", "source": "APP"}}),
+        session={"resolved": {"kind": "HUMAN", "score": float}},
+        patience=5,
+        hints=HINTS,
+    ),
 )
 PREDICTIONS = (
     Prediction(id="98.a", title="How many spans?", truth=len, answer=3, because="Two steps."),
@@ -124,6 +132,29 @@ def classroom(start_kernel: Any, tmp_path_factory: pytest.TempPathFactory) -> Cl
     assert not prepared.error + launched.error
     assert not kernel.run(EXERCISES).error
     return Classroom(kernel)
+
+
+TURN = """
+import httpx
+from openinference.instrumentation import using_session
+with using_session("session-1"), tracer.start_as_current_span("turn") as turn:
+    pass
+[stored] = course.read_back(turn)
+
+def ask(query, **variables):
+    question = {"query": query, "variables": variables}
+    return httpx.post(f"{course.phoenix_url}/graphql", json=question).json()["data"]
+
+def click(label):
+    find = "query ($id: String!) { getSpanByOtelId(spanId: $id) { id } }"
+    [span] = ask(find, id=stored.span_id).values()
+    write = (
+        "mutation ($input: [CreateSpanAnnotationInput!]!) "
+        "{ createSpanAnnotations(input: $input) { spanAnnotations { id } } }"
+    )
+    said = {"name": "verdict", "label": label, "annotatorKind": "HUMAN"}
+    ask(write, input=[{"spanId": span["id"], "metadata": {}, "source": "APP", **said}])
+"""
 
 
 @pytest.fixture
@@ -443,7 +474,8 @@ def test_ci_never_counts_as_the_students_progress(proving: Classroom) -> None:
 def test_an_unknown_exercise_is_one_sentence(classroom: Classroom) -> None:
     error = classroom.run('course.check("98.9", 1)').error
     assert error == (
-        "CourseError: There is no exercise '98.9'; lesson 98 has 98.1, 98.2, 98.3, 98.4, 98.5."
+        "CourseError: There is no exercise '98.9'; lesson 98 has 98.1, 98.2, 98.3, 98.4, 98.5, "
+        "98.6."
     )
 
 
@@ -480,3 +512,19 @@ def test_without_a_provider_the_check_says_so(start_kernel: Any, tmp_path: Any) 
     kernel.run(EXERCISES)
     output = kernel.run(f'{ANSWER}\ncourse.check("98.1", answer)')
     assert "There is no tracer provider, so no span is recorded" in output.value
+
+
+def test_what_was_said_of_a_span_and_its_session_is_judged(classroom: Classroom) -> None:
+    assert not classroom.run(TURN).error
+    assert "`turn` has no annotation `verdict`." in classroom.check("98.6", "turn")
+    by_code = """
+        course.client.spans.add_span_annotation(
+            span_id=stored.span_id, annotation_name="verdict", label="wrong", sync=True)"""
+    said = classroom.check("98.6", "turn", by_code)
+    assert "The annotation `verdict` of `turn` has `source` = API; it should be APP." in said
+    said = classroom.check("98.6", "turn", 'click("wrong")')
+    assert "The session `session-1` has no annotation `resolved`." in said
+    for_session = """
+        course.client.sessions.add_session_annotation(
+            session_id="session-1", annotation_name="resolved", score=0)"""
+    assert "passed" in classroom.check("98.6", "turn", for_session)

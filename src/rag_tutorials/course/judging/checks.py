@@ -8,6 +8,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry import trace
@@ -22,6 +23,8 @@ from rag_tutorials.course.judging.expected import (
     Comparison,
     ExpectedSpan,
     Rule,
+    annotates,
+    compare_annotations,
     compare_attributes,
     span,
 )
@@ -142,7 +145,7 @@ class _Judgement:
             )
         if odd_value:
             yield odd_value
-        yield from self._comparison().differences()
+        yield from self._differences()
         yield from self._facts()
         if exercise.also is not None:
             try:
@@ -173,6 +176,16 @@ class _Judgement:
         self.expected = (expect,) if isinstance(expect, ExpectedSpan) else expect
         return None
 
+    def _differences(self) -> Iterator[str]:
+        """Yield what is not as expected in the traces, and in what is said of their sessions."""
+        yield from self._comparison().differences()
+        if self.exercise.session and not self.found.session_ids:
+            yield "The spans belong to no session: they have no attribute `session.id`."
+        for session_id in self.found.session_ids if self.exercise.session else ():
+            said = [one for one in self.found.session_annotations if one.on == session_id]
+            whose = f"The session `{session_id}`"
+            yield from compare_annotations(self.exercise.session, said, whose)
+
     def _comparison(self) -> Comparison:
         links = self.recording.links if self.recording else _links_of(self.given)
         return Comparison(
@@ -193,7 +206,7 @@ class _Judgement:
             trace_ids = tuple(dict.fromkeys(spans.trace_id_of(target) for target in targets))
             span_ids = frozenset(filter(None, (_span_id(target) for target in targets)))
             if not targets:  # a question about the whole project
-                self.found = Found(_fetch(self.course))
+                self.found = self._look()
                 return True
         if not trace_ids:
             return True
@@ -204,15 +217,24 @@ class _Judgement:
 
         deadline = time.monotonic() + 10.0
         while True:
-            self.found = Found(_fetch(self.course, trace_ids))
+            self.found = self._look(trace_ids)
             if complete():
                 # What another process adds may still be on its way.
                 deadline = min(deadline, time.monotonic() + self.exercise.patience)
-                if next(self._comparison().differences(), None) is None:
+                if next(self._differences(), None) is None:
                     return True
             if time.monotonic() >= deadline:
                 return complete()
             time.sleep(0.03)
+
+    def _look(self, trace_ids: Sequence[str] = ()) -> Found:
+        """Return what Phoenix has now of these traces, or of the project."""
+        found = Found(_fetch(self.course, trace_ids))
+        if not (self.exercise.annotated or self.exercise.session or annotates(self.expected)):
+            return found
+        with _reading():
+            said = self.course.session_annotations(*found.session_ids)
+            return Found(self.course.annotated(found.spans), said)
 
     def _facts(self) -> Iterator[str]:
         facts, answer = self.exercise.facts, self.given[0]
@@ -258,10 +280,18 @@ def _lacks(error: Exception) -> str:
 
 def _fetch(course: Traces, trace_ids: Sequence[str] = ()) -> list[SpanRecord]:
     found: list[SpanRecord] = []
-    try:
+    with _reading():
         for start in range(0, max(len(trace_ids), 1), 50):
             some = list(trace_ids[start : start + 50])
             found += course.fetch(**({"trace_ids": some} if some else {}))
+    return found
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Say what to do if Phoenix does not answer."""
+    try:
+        yield
     except CourseError:
         raise
     except Exception as error:
@@ -269,7 +299,6 @@ def _fetch(course: Traces, trace_ids: Sequence[str] = ()) -> list[SpanRecord]:
             f"Phoenix does not answer ({sentence_of(error)}); run the cells at the top of this "
             "notebook again, then this one."
         ) from error
-    return found
 
 
 def _not_started(exercise: Exercise) -> Verdict:

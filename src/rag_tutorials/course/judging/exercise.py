@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rag_tutorials.course.judging.expected import ExpectedSpan, Rule
@@ -30,6 +30,10 @@ class Exercise:
         given: The type that the student's object should have; a function when ``run`` is there.
         returns: The type (or :class:`Rule`) of what ``run`` returns.
         raises: The error that should reach the caller of ``run``.
+        session: Annotations that each session of the traces should have, stated like
+            ``span(annotations=)``.
+        annotated: Read annotations too, for ``facts``, ``also`` and ``without``; those that
+            are expected are always read.
         without: Texts that must be nowhere in the traces.
         also: A last look: returns a sentence when something is wrong, else ``None``.
         more_traces: Other traces may be there too.
@@ -45,6 +49,8 @@ class Exercise:
     given: type | tuple[type, ...] | None = None
     returns: type | Rule | None = None
     raises: type[BaseException] | None = None
+    session: Mapping[str, int | Mapping[str, Any]] = field(default_factory=dict)
+    annotated: bool = False
     without: tuple[str, ...] = ()
     also: Callable[[Found], str | None] | None = None
     more_traces: bool = False

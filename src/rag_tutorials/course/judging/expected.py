@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from rag_tutorials.course.traces.annotations import Annotation
 from rag_tutorials.course.traces.found import Found, draw
 from rag_tutorials.course.traces.spans import SpanRecord, as_text
 
@@ -43,6 +44,7 @@ class ExpectedSpan:
     times: int | None
     ordered: bool
     exact: bool
+    annotations: Mapping[str, int | Mapping[str, Any]] = field(default_factory=dict)
 
 
 def span(
@@ -56,6 +58,7 @@ def span(
     times: int | None = 1,
     ordered: bool = True,
     exact: bool = False,
+    annotations: Mapping[str, int | Mapping[str, Any]] | None = None,
 ) -> ExpectedSpan:
     """Say which span should be there. What is not said may be anything.
 
@@ -72,10 +75,13 @@ def span(
         times: How many of these there should be; ``None``: one or more.
         ordered: The children start in the order given.
         exact: There are no other children.
+        annotations: Annotation name to how many there should be (0: none), or to the fields that
+            one such annotation should have (``label``, ``score``, ``explanation``, ``kind``,
+            ``identifier``, ``source``), said like attributes. A note has the name ``note``.
     """
     return ExpectedSpan(
         name, kind, children, status, attributes or {}, events or {}, tuple(links), times,
-        ordered, exact,
+        ordered, exact, annotations or {},
     )  # fmt: skip
 
 
@@ -189,6 +195,7 @@ class Comparison:
             yield f"`{span.name}` has the status {span.status}; it should be {wanted.status}."
         yield from compare_attributes(wanted.attributes, span.attributes, f"`{span.name}`")
         yield from self._events(wanted, span)
+        yield from self._annotations(wanted, span)
         if wanted.links:
             targets = {one.span_id: one.name for one in self.found.spans}
             linked = [targets.get(span_id, "?") for span_id in self.links(span)]
@@ -197,23 +204,11 @@ class Comparison:
                     yield f"`{span.name}` has no link to `{name}`."
 
     def _events(self, wanted: ExpectedSpan, span: SpanRecord) -> Iterator[str]:
-        for name, need in wanted.events.items():
-            have = [event for event in span.events if event.name == name]
-            if isinstance(need, int):
-                if len(have) != need:
-                    yield (
-                        f"`{span.name}` has {_count(len(have), 'event')} `{name}`; "
-                        f"it should have {need or 'none'}."
-                    )
-            elif not have:
-                yield f"`{span.name}` has no event `{name}`."
-            else:
-                where = f"The event `{name}` of `{span.name}`"
-                wrong = [
-                    next(compare_attributes(need, event.attributes, where), None) for event in have
-                ]
-                if all(wrong) and wrong[0] is not None:
-                    yield wrong[0]
+        have = [(event.name, event.attributes) for event in span.events]
+        yield from compare_named(wanted.events, have, "event", f"`{span.name}`")
+
+    def _annotations(self, wanted: ExpectedSpan, span: SpanRecord) -> Iterator[str]:
+        yield from compare_annotations(wanted.annotations, span.annotations, f"`{span.name}`")
 
     def _secrets(self) -> Iterator[str]:
         for secret in self.without:
@@ -242,20 +237,61 @@ class Comparison:
                 lines.append(f"{key} = {value[:40]}{'…' if len(value) > 40 else ''}")
         for name, count in Counter(event.name for event in span.events).items():
             lines.append(f"event {name}{_times(count)}")
+        for name, count in Counter(one.name for one in span.annotations).items():
+            lines.append(f"annotation {name}{_times(count)}")
         return "\n".join(lines)
 
 
+def annotates(expected: Sequence[ExpectedSpan]) -> bool:
+    """Say whether an annotation is expected, or expected not to be there."""
+    return any(one.annotations for one in _every(expected))
+
+
+def compare_annotations(
+    wanted: Mapping[str, int | Mapping[str, Any]], have: Sequence[Annotation], whose: str
+) -> Iterator[str]:
+    """Yield a sentence for each annotation that is not as wanted."""
+    yield from compare_named(wanted, [(one.name, one.fields) for one in have], "annotation", whose)
+
+
+def compare_named(
+    wanted: Mapping[str, int | Mapping[str, Any]],
+    have: Sequence[tuple[str, Mapping[str, Any]]],
+    what: str,
+    whose: str,
+) -> Iterator[str]:
+    """Yield a sentence for each name whose events or annotations are not as wanted."""
+    word = "field" if what == "annotation" else "attribute"
+    for name, need in wanted.items():
+        alike = [attributes for one, attributes in have if one == name]
+        if isinstance(need, int):
+            if len(alike) != need:
+                yield (
+                    f"{whose} has {_count(len(alike), what)} `{name}`; "
+                    f"it should have {need or 'none'}."
+                )
+        elif not alike:
+            close = difflib.get_close_matches(name, {one for one, _ in have}, 1, 0.8)
+            other = f"; did you mean it by `{close[0]}`?" if close else "."
+            yield f"{whose} has no {what} `{name}`{other}"
+        else:
+            where = f"The {what} `{name}` of {whose}"
+            wrong = [next(compare_attributes(need, one, where, word), None) for one in alike]
+            if all(wrong) and wrong[0] is not None:
+                yield wrong[0]
+
+
 def compare_attributes(
-    wanted: Mapping[str, Any], have: Mapping[str, Any], where: str
+    wanted: Mapping[str, Any], have: Mapping[str, Any], where: str, word: str = "attribute"
 ) -> Iterator[str]:
     """Yield a sentence for each attribute that is not as wanted; ``where`` begins it."""
     for key, want in wanted.items():
         if want is None:
             if key in have:
-                yield f"{where} has the attribute `{key}`; it should not."
+                yield f"{where} has the {word} `{key}`; it should not."
         elif key not in have:
             close = difflib.get_close_matches(key, list(have), 1, 0.8)
-            yield f"{where} has no attribute `{key}`" + (
+            yield f"{where} has no {word} `{key}`" + (
                 f"; did you mean it by `{close[0]}`?" if close else "."
             )
         elif not _fits(want, have[key]):
@@ -299,6 +335,9 @@ def _texts(span: SpanRecord) -> Iterator[tuple[str, str]]:
         yield "the name of an event", event.name
         for key, value in event.attributes.items():
             yield f"the event `{event.name}` (`{key}`)", as_text(value)
+    for annotation in span.annotations:
+        for key, value in annotation.fields.items():
+            yield f"the annotation `{annotation.name}` (`{key}`)", as_text(value)
 
 
 def expected_text(expected: Sequence[ExpectedSpan]) -> str:
@@ -313,11 +352,12 @@ def _label(one: ExpectedSpan) -> str:
     lines = ["  ".join(parts)]
     for key, want in one.attributes.items():
         lines.append(f"no {key}" if want is None else key + _brief(want))
-    for name, need in one.events.items():
-        if need == 0:
-            lines.append(f"no event {name}")
-        else:
-            lines.append(f"event {name}" + (_times(need) if isinstance(need, int) else ""))
+    for what, named in (("event", one.events), ("annotation", one.annotations)):
+        for name, need in named.items():
+            if need == 0:
+                lines.append(f"no {what} {name}")
+            else:
+                lines.append(f"{what} {name}" + (_times(need) if isinstance(need, int) else ""))
     lines += [f"link to {name}" for name in one.links]
     return "\n".join(lines)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from rag_tutorials.course.traces.annotations import Annotation
 from rag_tutorials.course.traces.spans import SpanRecord
 
 Node = TypeVar("Node")
@@ -14,11 +15,15 @@ class Found:
     """Spans of one or more traces, in order of start, with their nesting.
 
     An orphan is a span whose parent is not among the spans: it was never ended, was exported
-    elsewhere, or belongs to a trace that was not asked for.
+    elsewhere, or belongs to a trace that was not asked for. Annotations of spans are with the
+    spans; those of sessions are here, where they were asked for.
     """
 
-    def __init__(self, spans: Iterable[SpanRecord] = ()) -> None:
+    def __init__(
+        self, spans: Iterable[SpanRecord] = (), session_annotations: Iterable[Annotation] = ()
+    ) -> None:
         self.spans: tuple[SpanRecord, ...] = tuple(sorted(spans, key=lambda span: span.start))
+        self.session_annotations: tuple[Annotation, ...] = tuple(session_annotations)
         self._by_id = {span.span_id: span for span in self.spans}
         self._children: dict[str, list[SpanRecord]] = {}
         for span in self.spans:
@@ -52,6 +57,12 @@ class Found:
     def trace_ids(self) -> tuple[str, ...]:
         """The ids of the traces, in order of start."""
         return tuple(dict.fromkeys(span.trace_id for span in self.spans))
+
+    @property
+    def session_ids(self) -> tuple[str, ...]:
+        """The ids of the sessions that the spans belong to, in order of start."""
+        ids = (span.attributes.get("session.id") for span in self.spans)
+        return tuple(dict.fromkeys(str(one) for one in ids if one))
 
     def named(self, name: str) -> tuple[SpanRecord, ...]:
         """Return the spans with this name."""

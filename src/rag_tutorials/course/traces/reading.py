@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +14,7 @@ from rag_tutorials.course.embedded import addresses, asking
 from rag_tutorials.course.embedded.diagnosis import diagnose
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.traces import spans
+from rag_tutorials.course.traces.annotations import Annotation, read_annotations
 
 
 class Traces:
@@ -118,6 +120,27 @@ class Traces:
                 return []  # a project begins with its first span
             raise
         return [spans.from_phoenix(span) for span in found]
+
+    def annotated(self, found: Iterable[spans.SpanRecord]) -> list[spans.SpanRecord]:
+        """Return spans with the annotations and notes that Phoenix has of them now.
+
+        Raises:
+            OSError: Phoenix does not answer.
+        """
+        have = list(found)
+        ids = [one.span_id for one in have]
+        said: dict[str, list[Annotation]] = {span_id: [] for span_id in ids}
+        for one in read_annotations(self.phoenix_url, self.project, "span", ids):
+            said[one.on].append(one)
+        return [replace(one, annotations=tuple(said[one.span_id])) for one in have]
+
+    def session_annotations(self, *session_ids: str) -> tuple[Annotation, ...]:
+        """Return the annotations and notes that Phoenix has of sessions now, oldest first.
+
+        Raises:
+            OSError: Phoenix does not answer.
+        """
+        return read_annotations(self.phoenix_url, self.project, "session", session_ids)
 
     @property
     def client(self) -> Any:

@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span, SpanContext, format_span_id, format_trace_id
 
 from rag_tutorials.course.base.errors import CourseError, sentence_of
+from rag_tutorials.course.traces.annotations import Annotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class SpanRecord:
     Ids are lower-case hex (32 digits for the trace, 16 for the span); ``parent_id`` is ``None``
     for a root; ``kind`` is the OpenInference span kind, ``UNKNOWN`` where there is none;
     ``status`` is ``UNSET``, ``OK`` or ``ERROR``; ``attributes`` has flat keys, as they were set.
+    ``annotations`` are there where they were asked for.
     """
 
     name: str
@@ -45,6 +47,7 @@ class SpanRecord:
     status_message: str
     attributes: Mapping[str, Any]
     events: tuple[Event, ...]
+    annotations: tuple[Annotation, ...] = ()
 
     @property
     def milliseconds(self) -> float:

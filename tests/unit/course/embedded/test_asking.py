@@ -99,3 +99,33 @@ def test_a_span_without_a_cost_hides_no_other(nothing: object) -> None:
 def test_an_answer_of_another_program_is_no_cost(body: bytes) -> None:
     with web(200, body) as url:
         assert asking.costs(url, IDS) == {}
+
+
+def test_annotations_are_read_page_by_page() -> None:
+    pages = [{"data": [{"name": "a"}], "next_cursor": "b"}, {"data": [], "next_cursor": None}]
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            body = json.dumps(pages[len(asked) - 1]).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        assert asking.annotations_of(url, "a project", "session", ["s 1"]) == [{"name": "a"}]
+        server.shutdown()
+    first = "/v1/projects/a%20project/session_annotations?session_ids=s+1&limit=1000"
+    assert asked == [first, f"{first}&cursor=b"]
+
+
+def test_what_a_project_does_not_have_has_no_annotations() -> None:
+    with web(404, b"None of the supplied span_ids exist in this project") as url:
+        assert asking.annotations_of(url, "project", "span", IDS) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from rag_tutorials.course.judging.expected import (
     expected_text,
     span,
 )
+from rag_tutorials.course.traces.annotations import Annotation
 from rag_tutorials.course.traces.found import Found
 from rag_tutorials.course.traces.spans import from_sdk
 
@@ -290,6 +292,59 @@ def test_events(recorded: Recorded) -> None:
     wrong = span("step", events={"cache-miss": {"key": "home"}})
     assert recorded.differences(wrong) == [
         "The event `cache-miss` of `step` has `key` = abroad; it should be home."
+    ]
+
+
+DOWN = Annotation(
+    on="a" * 16,
+    name="user feedback",
+    kind="HUMAN",
+    label="thumbs-down",
+    score=0.0,
+    explanation=None,
+    identifier="ada",
+    source="API",
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ({"user feedback": {"label": "thumbs-down", "score": 0, "explanation": None}}, None),
+        ({"user feedback": 1, "note": 0}, None),
+        (
+            {"user feedback": {"source": "APP"}},
+            "The annotation `user feedback` of `turn` has `source` = API; it should be APP.",
+        ),
+        (
+            {"user feedback": {"explanation": str}},
+            "The annotation `user feedback` of `turn` has no field `explanation`.",
+        ),
+        ({"note": {}}, "`turn` has no annotation `note`."),
+        (
+            {"user_feedback": {}},
+            "`turn` has no annotation `user_feedback`; did you mean it by `user feedback`?",
+        ),
+        ({"user feedback": 0}, "`turn` has 1 annotation `user feedback`; it should have none."),
+    ],
+)
+def test_annotations(recorded: Recorded, wanted: dict[str, Any], sentence: str | None) -> None:
+    with recorded.span("turn"):
+        pass
+    turn = replace(from_sdk(recorded.finished[0]), annotations=(DOWN,))
+    comparison = Comparison((span("turn", annotations=wanted),), Found([turn]))
+    assert list(comparison.differences()) == ([sentence] if sentence else [])
+    assert ("annotation user feedback" in comparison.texts()[1]) is True
+
+
+def test_a_secret_in_an_annotation_is_seen(recorded: Recorded) -> None:
+    with recorded.span("turn"):
+        pass
+    said = replace(DOWN, name="note", explanation="ask ada@example.com")
+    turn = replace(from_sdk(recorded.finished[0]), annotations=(said,))
+    comparison = Comparison((), Found([turn]), without=("ada@example.com",))
+    assert list(comparison.differences()) == [
+        "The secret is still in the annotation `note` (`explanation`) of `turn`."
     ]
 
 
