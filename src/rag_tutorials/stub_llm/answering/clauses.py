@@ -9,7 +9,7 @@ _CLAUSE = re.compile(
 _A_NAME = r"[A-Z][\w'-]*(?: (?:(?:de|del|da|do|la|of|upon) )?[A-Z][\w'-]*)*"
 _AND = (
     r"(?:\s*[,;/&]\s*(?:(?:and|or|as well as|plus)\s+)?|\s+(?:and|or|as well as|plus)\s+)"
-    r"(?:(?:in|for|of|at)\s+)?"
+    r"(?:(?:in|for|of|at)\s+)?(?:the\s+)?"
 )
 _NAMES = re.compile(rf"(?<=\s){_A_NAME}(?:{_AND}{_A_NAME})+")
 _BETWEEN_NAMES = re.compile(rf"(?<=[\w'-]){_AND}(?=[A-Z])")

@@ -23,7 +23,9 @@ _CRITIC = re.compile(
 )
 _REVISER = re.compile(
     r"\b(?:revis\w*|improv\w*|correct(?: it| the| your)|fix|rewrite|redo|refine)\b"
-    r"[^.\n]*\b(?:answer|draft|response|reply|feedback|critique|it)\b",
+    r"[^.\n]*\b(?:answer|draft|response|reply|feedback|critique|it)\b"
+    r"|\bwrite (?:it|(?:the|this|that|your) \w+) (?:again|anew)\b"
+    r"|\busing (?:the|this) (?:feedback|critique)\b",
     re.IGNORECASE,
 )
 _NO_PROBLEM = re.compile(
@@ -107,7 +109,7 @@ def _instruction(text: str) -> str:
 
 
 def _draft(messages: Sequence[Message], last: str) -> Draft | None:
-    fields = read_fields(last)
+    fields = {role: _without_instruction(text) for role, text in read_fields(last).items()}
     passages = split_passages(fields["context"]) if "context" in fields else _passages(messages)
     if "output" in fields:
         question = fields.get("question") or _earlier_question(messages)
@@ -121,6 +123,13 @@ def _draft(messages: Sequence[Message], last: str) -> Draft | None:
     if not answers:
         return None
     return Draft(_earlier_question(messages), answers[-1], tuple(passages), feedback)
+
+
+def _without_instruction(text: str) -> str:
+    """A field's text without the lines after it that say what to do with it."""
+    first, *others = text.split("\n")
+    kept = [line for line in others if not (_CRITIC.search(line) or _REVISER.search(line))]
+    return "\n".join([first, *kept])
 
 
 def _is_critique(text: str) -> bool:

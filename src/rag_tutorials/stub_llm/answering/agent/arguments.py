@@ -115,6 +115,8 @@ def arguments_for(tool: Tool, material: Material) -> dict[str, Any]:
     required = root.get("required") or []
     filled = structured.fill(root, structured.Facts(material.clause))
     values: dict[str, Any] = dict(filled) if isinstance(filled, dict) else {}
+    if lacks_a_number(tool, material.clause):
+        values.update(zip(required, map(float, material.numbers), strict=False))
     taken: set[str] = set()
     for name, schema in properties.items():
         if not isinstance(schema, Mapping) or not _is_plain_text(schema):
@@ -169,7 +171,17 @@ def can_be_called(tool: Tool, material: Material) -> bool:
             found = _text_value(sort, name, schema, material, set())
             if found is None and not (sort == "person" and _MYSELF.search(material.clause)):
                 return False
-    return True
+    return not lacks_a_number(tool, material.clause)
+
+
+def lacks_a_number(tool: Tool, clause: str) -> bool:
+    """Say whether a tool works on numbers alone, and the clause has none."""
+    properties: Mapping[str, Any] = tool.parameters.get("properties") or {}
+    kinds = [
+        (properties.get(name) or {}).get("type") for name in tool.parameters.get("required", ())
+    ]
+    on_numbers = bool(kinds) and all(kind in ("number", "integer") for kind in kinds)
+    return on_numbers and not sums.numbers_in(clause)
 
 
 def is_calculator(tool: Tool) -> bool:
@@ -180,6 +192,12 @@ def is_calculator(tool: Tool) -> bool:
         for name, schema in properties.items()
         if isinstance(schema, Mapping)
     )
+
+
+def dates_in(text: str) -> list[str]:
+    """Return the dates of a text as it says them."""
+    found = [match for pattern in (_ISO, _DAY_MONTH, _RELATIVE) for match in pattern.finditer(text)]
+    return [match[0] for match in sorted(found, key=lambda match: (match.start(), -match.end()))]
 
 
 def names_in(text: str) -> list[str]:

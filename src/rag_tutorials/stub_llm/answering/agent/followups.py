@@ -7,7 +7,7 @@ of what was spoken of; "she" is the person named last.
 import re
 from collections.abc import Sequence
 
-from rag_tutorials.stub_llm.answering.agent.arguments import names_in
+from rag_tutorials.stub_llm.answering.agent.arguments import dates_in, names_in
 from rag_tutorials.stub_llm.answering.agent.sums import numbers_in
 from rag_tutorials.stub_llm.answering.conversation import Message
 from rag_tutorials.stub_llm.language.lexical import content_words
@@ -77,6 +77,8 @@ def _completed(question: str, topic: str, said: Sequence[str]) -> str:
 
 def _exchanged(topic: str, other: str) -> str:
     """Return the earlier question about somebody or something else."""
+    if (dates := dates_in(other)) and (earlier := dates_in(topic)):
+        return topic.replace(earlier[0], dates[0])
     for find in (names_in, numbers_in):
         new, old = find(f"for {other}"), find(topic)
         if new and old:

@@ -1,18 +1,21 @@
 """What a question needs: which tool for which part of it, and which part waits for another."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rag_tutorials.stub_llm.answering.agent import sums
 from rag_tutorials.stub_llm.answering.agent.arguments import (
     Material,
     can_be_called,
     is_calculator,
+    lacks_a_number,
     names_in,
     sort_of,
 )
 from rag_tutorials.stub_llm.answering.agent.history import is_hand_off
+from rag_tutorials.stub_llm.answering.agent.wording import asked_words, shared
 from rag_tutorials.stub_llm.answering.clauses import clauses
 from rag_tutorials.stub_llm.answering.conversation import Tool
 from rag_tutorials.stub_llm.answering.structured import words_of
@@ -40,7 +43,7 @@ _THRESHOLD = 2.0
 """What a tool must score to be called of the model's own accord: one word of its name, or two words
 of its description or parameters."""
 _NAMED = 1.0
-"""What a name in the question counts for a tool that takes a person or a place."""
+"""What a name in the question counts for a tool that takes a person, a place or another name."""
 _CHANGES = """
     add approve book buy cancel create delete insert order pay post publish remove request reserve
     schedule send set submit update write
@@ -71,7 +74,8 @@ def plan(tools: Sequence[Tool], question: str) -> list[Need]:
 
     The question is cut into clauses, and each goes to the tool that shares most words with it; a
     search takes the questions that no other tool fits. A clause that says what to calculate takes
-    the results of what it speaks of: those are looked up first.
+    the results of what it speaks of: those are looked up first. So does a tool that works on a
+    number which the question does not name ("how long is it in feet?").
     """
     lookups = [tool for tool in tools if not is_calculator(tool)]
     calculator = next((tool for tool in tools if is_calculator(tool)), None)
@@ -84,7 +88,8 @@ def plan(tools: Sequence[Tool], question: str) -> list[Need]:
             if sums_up and not fitting and not needs:
                 fitting = [tool for tool in (_search(lookups, part),) if tool]
             if not sums_up or not needs or _is_looked_up(fitting, part):
-                needs += _for_each_name(fitting, part)
+                for need in _for_each_name(fitting, part):
+                    needs += [need, *_conversion(lookups, part, len(needs))]
         if sums_up and calculator is not None:
             waits = tuple(n for n, need in enumerate(needs) if need.tool is not calculator)
             earlier = tuple(n for n, need in enumerate(needs) if need.tool is calculator)[-1:]
@@ -111,9 +116,9 @@ def _for_each_name(fitting: Sequence[Tool], clause: str) -> list[Need]:
     tool, *others = fitting
     instead = tuple(other for other in others if words_of(other.name)[0] not in _CHANGING)
     properties = tool.parameters.get("properties") or {}
-    named = [sort_of(key, part) for key, part in properties.items() if isinstance(part, dict)]
+    named = [key for key, part in properties.items() if _takes_a_name(key, part)]
     names = list(dict.fromkeys(names_in(clause)))
-    if len(names) < 2 or named.count("person") + named.count("place") != 1:
+    if len(names) < 2 or len(named) != 1:
         return [Need(tool, clause, instead)]
     parts = []
     for name in names:
@@ -122,6 +127,13 @@ def _for_each_name(fitting: Sequence[Tool], clause: str) -> list[Need]:
             part = part if other == name else re.sub(rf"\b{re.escape(other)}\b", "", part)
         parts.append(part)
     return [Need(tool, part, instead) for part in parts]
+
+
+def _conversion(tools: Sequence[Tool], clause: str, source: int) -> list[Need]:
+    """A need for the tool that works on the number which the need at ``source`` brings."""
+    fit = [tool for tool in tools if lacks_a_number(tool, clause)]
+    fit = [tool for tool in fit if _score(tool, clause) >= _THRESHOLD]
+    return [Need(best_tool(fit, clause), clause, (), (source,))] if fit else []
 
 
 def best_tool(tools: Sequence[Tool], question: str) -> Tool:
@@ -165,19 +177,30 @@ def _fitting(tools: Sequence[Tool], clause: str, question: str) -> list[Tool]:
 
 
 def _score(tool: Tool, clause: str) -> float:
-    asked = set(content_words(clause))
+    asked = set(asked_words(clause))
     name = set(content_words(" ".join(words_of(tool.name))))
     said = [tool.description]
     values = []
-    takes_a_name = False
     for key, schema in (tool.parameters.get("properties") or {}).items():
-        takes_a_name |= sort_of(key, schema) in ("person", "place")
         said += [" ".join(words_of(key)), str(schema.get("description", ""))]
         values += [str(value) for value in schema.get("enum") or []]
     described = set(content_words(" ".join(said))) - name
     mentioned = set(content_words(" ".join(values))) - name - described
-    words = 2 * len(asked & name) + len(asked & described) + 2 * len(asked & mentioned)
+    by_name = shared(asked, name)
+    others = shared(asked, name | described) - by_name
+    words = 2 * by_name + others + 2 * len(asked & mentioned)
+    takes_a_name = any(
+        _takes_a_name(key, schema)
+        for key, schema in (tool.parameters.get("properties") or {}).items()
+    )
     return words + _NAMED * (takes_a_name and bool(names_in(clause)))
+
+
+def _takes_a_name(key: str, schema: Any) -> bool:
+    """Say whether an argument is the name of something: a person, a place, a thing."""
+    if not isinstance(schema, Mapping) or schema.get("type") != "string":
+        return False
+    return sort_of(key, schema) in ("person", "place", "other") and "enum" not in schema
 
 
 def _search(tools: Sequence[Tool], question: str) -> Tool | None:

@@ -26,7 +26,10 @@ _OFFER = re.compile(
 _QUOTED = re.compile(r"[\"\u201c'\u2018`]([^\"\u201d'\u2019`\n]+)[\"\u201d'\u2019`]")
 _SEPARATOR = re.compile(r"\s*[,;|/]\s*(?:or\s+|and\s+)?|\s+(?:or|and)\s+")
 _ISO_WANTED = re.compile(r"\bY{4}-M{2}-D{2}\b|\bISO\b", re.IGNORECASE)
-_LIKE = 0.3
+_EXAMPLE = re.compile(
+    r"\b(?:such as|like|e\.g\.|for example|for instance)[\s:,]+(\S+)", re.IGNORECASE
+)
+_LIKE = 0.6
 _FEW = 6
 
 
@@ -51,6 +54,21 @@ def suggested(tool: Tool, arguments: Any, error: str, material: Material) -> Ite
                 yield {**arguments, name: other}
 
 
+def _cased_like(value: str, error: str) -> Iterator[str]:
+    """Yield a value in capitals or small letters where the error shows one of that form."""
+    shapes = {_shape(one) for example in _EXAMPLE.findall(error) for one in example.split()}
+    for other in (value.upper(), value.lower(), value.title()):
+        if _shape(other) in shapes:
+            yield other
+
+
+def _shape(text: str) -> str:
+    """The form of a value: capitals, small letters and digits, however many."""
+    for pattern, sign in ((r"[A-Z]+", "A"), (r"[a-z]+", "a"), (r"\d+", "0")):
+        text = re.sub(pattern, sign, text.strip(" '\"`.,;()"))
+    return text
+
+
 def _offers(error: str) -> list[str]:
     found = []
     for match in _OFFER.finditer(error):
@@ -71,6 +89,7 @@ def _other_values(
     if isinstance(value, str):
         by_case = {offer.lower(): offer for offer in offers}
         close = difflib.get_close_matches(value.lower(), by_case, n=2, cutoff=_LIKE)
+        yield from _cased_like(value, error)
         within = [low for low in by_case if value.lower() in low or low in value.lower()]
         yield from (by_case[low] for low in dict.fromkeys([*within, *close]))
         if sort == "expression":

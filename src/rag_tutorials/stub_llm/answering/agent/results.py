@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rag_tutorials.stub_llm.answering.agent import sums
+from rag_tutorials.stub_llm.answering.agent.wording import asked_words, shared
 from rag_tutorials.stub_llm.answering.prompt import read_prompt
 from rag_tutorials.stub_llm.answering.structured import words_of
 from rag_tutorials.stub_llm.language.lexical import content_words
@@ -35,6 +36,11 @@ def number_in(text: str, asked: str) -> str | None:
     numbers = sums.numbers_in(text)
     if not numbers:
         return None
+    asked_for = asked_words(asked)
+    by_words = {number: shared(asked_for, content_words(part)) for number, part in _told(text)}
+    best = max(by_words, key=lambda number: by_words[number], default=None)
+    if len(by_words) > 1 and best is not None and by_words[best] > min(by_words.values()):
+        return best
     counted = re.search(r"\bhow (?:many|much)\s+(?:more\s+)?([\w-]+)", asked, re.IGNORECASE)
     if counted and (stems := set(content_words(counted[1]))):
         for number in numbers:
@@ -44,6 +50,14 @@ def number_in(text: str, asked: str) -> str | None:
             if at and stems & set(content_words(at[1])):
                 return number
     return numbers[0]
+
+
+def _told(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each number of a record that was told, with the part that tells it."""
+    for part in re.split(r",\s+|\s+and\s+", text):
+        numbers = sums.numbers_in(part)
+        if len(numbers) == 1:
+            yield numbers[0], part
 
 
 def _texts(value: Any) -> Iterator[str]:
