@@ -205,4 +205,4 @@ def test_a_running_phoenix_without_traces_leads_to_the_notebook(
     phoenix |= {"default": 0}
     (finding,) = wrong(traces)
     assert "nothing has reached the Phoenix of 01_manual_spans" in finding.text
-    assert "register()" in finding.remedy
+    assert "course.doctor()" in finding.remedy
