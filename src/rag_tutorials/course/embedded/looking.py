@@ -85,8 +85,8 @@ def addresses(traces: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
                 "project",
                 False,
                 f"nothing has reached the Phoenix of {name}",
-                "run `course.doctor()` in a cell of that notebook: it sees the provider and what the"
-                " exporter said last",
+                "run `course.doctor()` in a cell of that notebook: it sees the provider, and what"
+                " the exporter said last",
             )
     for variable in _ADDRESSES:
         if environ.get(variable):
