@@ -43,7 +43,9 @@ def _run(course: Checkout, options: argparse.Namespace) -> int:
         return examine(course)
     if options.command in ("progress", "reset"):
         return run_module(course, options)
-    kind: Kind = "test" if options.command in ("test", "bench") or options.test else "lab"
+    kind: Kind = (
+        "test" if options.command in ("test", "bench", "clients") or options.test else "lab"
+    )
     try:
         course.ensure(kind)
     except RepairError as error:
@@ -56,6 +58,11 @@ def _run(course: Checkout, options: argparse.Namespace) -> int:
         return run_tests(course, options.pytest, quick=options.quick)
     if options.command == "bench":
         return run_checks(course, benchmarks(course), course.environment())
+    if options.command == "clients":
+        command = [course.python, course.root / "scripts" / "clients.py", *options.names]
+        return subprocess.run(
+            command, cwd=course.root, env=course.environment(), check=False
+        ).returncode
     print("The course is set up.")
     return 0
 
@@ -174,6 +181,10 @@ def _parser() -> argparse.ArgumentParser:
     test.add_argument("--quick", action="store_true", help=quick)
     test.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
     commands.add_parser("bench", help="measure the course's speed, in about 15 minutes")
+    clients = commands.add_parser(
+        "clients", help="drive the stub with other people's clients, each at its newest"
+    )
+    clients.add_argument("names", nargs="*", metavar="NAME", help="some alone, such as dspy")
     commands.add_parser("doctor", help="say what is right on this machine and what is not")
     progress = commands.add_parser("progress", help="show which exercises you have passed")
     forget = "forget what was passed in a lesson, such as 01, or in all; asks first"

@@ -123,6 +123,17 @@ def without_form(conversation: Conversation, form: Form) -> Conversation:
     return replace(conversation, messages=kept, schema=form.schema, json_object=False)
 
 
+def without_described(conversation: Conversation) -> Conversation:
+    """Return the conversation without what its messages say about a form that the API has too."""
+    messages = [
+        replace(message, content=_without(message.content) or message.content)
+        if message.role == "user" and _ASKS.search(message.content) and _described(message.content)
+        else message
+        for message in conversation.messages
+    ]
+    return replace(conversation, messages=messages)
+
+
 def _described(text: str) -> Schema | None:
     """The schema that a text spells out, shows by an example, or names the keys of."""
     blobs = list(_blobs(text))

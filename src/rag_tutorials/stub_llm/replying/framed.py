@@ -18,7 +18,9 @@ def reply_to(conversation: Conversation, mode: AnswerMode) -> Reply:
     frame = markers.read(conversation)
     if frame is not None:
         return _in_markers(frame, mode)
-    if conversation.schema is None:
+    if conversation.schema is not None or conversation.forced_tool is not None:
+        conversation = forms.without_described(conversation)
+    else:
         form = forms.form_of(conversation)
         if form is not None:
             plain = forms.without_form(conversation, form)
