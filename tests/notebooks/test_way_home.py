@@ -28,6 +28,7 @@ from _setup import Checkout
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 from rag_tutorials.course.embedded.ports import free_port
 from rag_tutorials.course.equipment.processes import start
@@ -223,6 +224,26 @@ def test_a_service_and_a_backend_that_asks_for_a_key(
                 assert "TRACES DO NOT ARRIVE" in printed.read_text("utf-8")
 
 
+def run_notebook(kernels: Path, env: dict[str, str], folder: Path) -> nbformat.NotebookNode:
+    """Run own_notebook.ipynb in the kernel `bare`, again as it says if Phoenix took too long.
+
+    Phoenix gives itself five seconds to start, however busy the machine is.
+    """
+    for tries_left in (2, 1, 0):
+        notebook = nbformat.read(HOME / "own_notebook.ipynb", 4)
+        specs = KernelSpecManager(kernel_dirs=[str(kernels)], ensure_native_kernel=False)
+        manager = AsyncKernelManager(kernel_name="bare", kernel_spec_manager=specs)
+        where = {"metadata": {"path": folder}}
+        client = NotebookClient(notebook, km=manager, timeout=PATIENCE, resources=where)
+        try:
+            client.execute(env=env, cleanup_kc=True)
+            break
+        except CellExecutionError as error:
+            if "server took too long to start" not in str(error) or not tries_left:
+                raise
+    return notebook
+
+
 def test_a_notebook_with_phoenix_inside(
     bare: Bare, surroundings: dict[str, str], tmp_path: Path
 ) -> None:
@@ -234,17 +255,7 @@ def test_a_notebook_with_phoenix_inside(
     kernel.joinpath("kernel.json").write_text(
         f'{{"argv": {command}, "display_name": "bare", "language": "python"}}', "utf-8"
     )
-    notebook = nbformat.read(HOME / "own_notebook.ipynb", 4)
-    manager = AsyncKernelManager(
-        kernel_name="bare",
-        kernel_spec_manager=KernelSpecManager(
-            kernel_dirs=[str(kernel.parent)], ensure_native_kernel=False
-        ),
-    )
-    client = NotebookClient(
-        notebook, km=manager, timeout=PATIENCE, resources={"metadata": {"path": tmp_path}}
-    )
-    client.execute(env=surroundings | ports())
+    notebook = run_notebook(kernel.parent, surroundings | ports(), tmp_path)
     [said] = [
         output["text"]
         for cell in notebook.cells
