@@ -13,8 +13,7 @@ pytestmark = pytest.mark.xdist_group("checks")
 EXERCISES = """
 import os
 from rag_tutorials.course.judging import catalog
-from rag_tutorials.course.judging.checks import Exercise, span
-from rag_tutorials.course.judging.prediction import Prediction
+from rag_tutorials.course.judging.content import Exercise, Prediction, span
 
 QUESTION = "How many days?"
 HINTS = ("first hint", "second hint", "third hint")
@@ -31,13 +30,18 @@ EXERCISES = (
             span("generation", "LLM", status="not ERROR"),
         ),
         without=("token-of-ada",),
+        minutes=3,
         hints=HINTS,
     ),
     Exercise(
         id="98.2",
         title="Predict it",
         run=lambda course, prediction, answer: answer(QUESTION),
-        facts={"spans": len, "root": lambda found: found.roots[0].name},
+        facts={
+            "spans": lambda seen: len(seen.found),
+            "root": lambda seen: seen.found.roots[0].name,
+        },
+        minutes=3,
         hints=HINTS,
     ),
     Exercise(
@@ -46,20 +50,23 @@ EXERCISES = (
         run=lambda course, lookup: lookup(""),
         raises=ValueError,
         expect=span("lookup", status="ERROR", events={"exception": 1}),
+        minutes=3,
         hints=HINTS,
     ),
     Exercise(
         id="98.4",
         title="Read it",
-        facts=lambda found: next(
-            one.attributes["input.value"] for one in found.spans if one.status == "ERROR"
+        facts=lambda seen: next(
+            one.attributes["input.value"] for one in seen.found.spans if one.status == "ERROR"
         ),
+        minutes=3,
         hints=HINTS,
     ),
     Exercise(
         id="98.5",
         title="Link it",
         expect=(span("first"), span("second", links=["first"])),
+        minutes=3,
         hints=HINTS,
     ),
     Exercise(
@@ -68,6 +75,7 @@ EXERCISES = (
         expect=span("turn", annotations={"verdict": {"label": "wrong", "source": "APP"}}),
         session={"resolved": {"kind": "HUMAN", "score": float}},
         patience=5,
+        minutes=3,
         hints=HINTS,
     ),
 )
@@ -178,23 +186,27 @@ def test_passed_is_one_line_with_a_link_and_is_remembered(classroom: Classroom) 
     )
 
 
-def test_not_yet_shows_both_trees_the_difference_a_hint_and_a_link(classroom: Classroom) -> None:
+def test_not_yet_says_the_mistake_its_hint_and_both_trees(classroom: Classroom) -> None:
     classroom.check("98.1", "answer", ANSWER)  # a pass begins the hints anew
     said = classroom.check("98.1", "answer", BROKEN).splitlines()
-    assert said[0] == "98.1 Write it: not yet."
-    assert said[1] == "`retrieval` is a root span; it should be a child of `rag-request`."
-    assert said[2:8] == [
+    assert said[:-1] == [
+        "98.1 Write it: not yet.",
+        "`retrieval` is a root span; it should be a child of `rag-request`.",
+        "Hint: `retrieval` has to be started while `rag-request` is current.",
         "Expected:",
         "  rag-request  CHAIN",
-        "  ├─ retrieval  RETRIEVER",
+        "  ├─ retrieval  RETRIEVER  ←",
         "  │     input.value = How many days?",
-        "  └─ generation  LLM  status not ERROR",
+        "  └─ generation  LLM  status not ERROR  ←",
         "Found:",
+        "  rag-request  CHAIN",
+        "  retrieval  RETRIEVER  ←",
     ]
-    assert said[8:11] == ["  rag-request  CHAIN", "  retrieval  RETRIEVER", "Hint: first hint"]
-    assert "/redirects/traces/" in said[11]
-    hints = [classroom.check("98.1", "answer").splitlines()[10] for _ in range(3)]
-    assert hints == ["Hint: second hint", "Hint: third hint", "Hint: third hint"]
+    assert "/redirects/traces/" in said[-1]
+    hints = [classroom.check("98.1", "answer").splitlines()[3] for _ in range(4)]
+    assert hints == [
+        f"General hint: {which} hint" for which in ("first", "second", "third", "third")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +220,7 @@ def test_not_yet_shows_both_trees_the_difference_a_hint_and_a_link(classroom: Cl
             "def answer(question):\n    raise NotImplementedError",
             "Write your part in the cell above",
         ),
-        ("3", "", "The check needs a function, not an int."),
+        ("3", "", "The check needs a function, not a whole number."),
         ("answer", "def answer(question):\n    return 'x'", "Your code ran, but it made no span."),
         (
             "answer",
@@ -224,12 +236,12 @@ def test_not_yet_shows_both_trees_the_difference_a_hint_and_a_link(classroom: Cl
         (
             "answer",
             BROKEN.replace('"20 days"', "20"),
-            "Your code returned an int; it should return a str.",
+            "Your code returned a whole number; it should return text.",
         ),
         (
             "answer",
             BROKEN.replace('return "20 days"', ""),
-            "Your code returned nothing (None); it should return a str.",
+            "Your code returned nothing (None); it should return text.",
         ),
         (
             "answer",
@@ -246,7 +258,7 @@ def test_not_yet_shows_both_trees_the_difference_a_hint_and_a_link(classroom: Cl
         (
             "answer",
             ANSWER.replace("question)\n        with", "'token-of-ada')\n        with"),
-            "`retrieval` has `input.value` = token-of-ada; it should be How many days?.",
+            "`retrieval` has `input.value` = token-of-ada; it should be `How many days?`.",
         ),
     ],
 )
@@ -271,7 +283,7 @@ def test_a_prediction_is_compared_with_the_trace(classroom: Classroom) -> None:
         ("[3]", "The check needs a dictionary, not a list."),
         (
             '{"spans": 3, "root": "retrieval"}',
-            "You said 'retrieval' for 'root'; the trace says 'rag-request'.",
+            "'retrieval' for 'root' is not what the trace says.",
         ),
         ('{"spans": 3, "root": "rag-request"}', "passed"),
     ):
@@ -282,7 +294,7 @@ def test_an_error_should_reach_the_caller_and_be_recorded_once(classroom: Classr
     swallowed = TWICE_RECORDED.replace("            raise\n", "            return None\n")
     for code, sentence in (
         (swallowed, "The call returned as if all were well; the ValueError should reach"),
-        (TWICE_RECORDED, "`lookup` has 2 events `exception`; it should have 1."),
+        (TWICE_RECORDED, "`lookup` has 2 `exception` events; it should have 1."),
         (TWICE_RECORDED.replace("            one.record_exception(error)\n", ""), "passed"),
     ):
         assert sentence in classroom.check("98.3", "lookup", code)
@@ -479,6 +491,22 @@ def test_an_unknown_exercise_is_one_sentence(classroom: Classroom) -> None:
     )
 
 
+def test_what_was_said_of_a_span_and_its_session_is_judged(classroom: Classroom) -> None:
+    assert not classroom.run(TURN).error
+    assert "`turn` has no annotation `verdict`." in classroom.check("98.6", "turn")
+    by_code = """
+        course.client.spans.add_span_annotation(
+            span_id=stored.span_id, annotation_name="verdict", label="wrong", sync=True)"""
+    said = classroom.check("98.6", "turn", by_code)
+    assert "The annotation `verdict` of `turn` has `source` = API; it should be `APP`." in said
+    said = classroom.check("98.6", "turn", 'click("wrong")')
+    assert "The session `session-1` has no annotation `resolved`." in said
+    for_session = """
+        course.client.sessions.add_session_annotation(
+            session_id="session-1", annotation_name="resolved", score=0)"""
+    assert "passed" in classroom.check("98.6", "turn", for_session)
+
+
 def test_spans_that_go_elsewhere_and_a_phoenix_that_is_gone(
     classroom: Classroom, proving: Classroom
 ) -> None:
@@ -512,19 +540,3 @@ def test_without_a_provider_the_check_says_so(start_kernel: Any, tmp_path: Any) 
     kernel.run(EXERCISES)
     output = kernel.run(f'{ANSWER}\ncourse.check("98.1", answer)')
     assert "There is no tracer provider, so no span is recorded" in output.value
-
-
-def test_what_was_said_of_a_span_and_its_session_is_judged(classroom: Classroom) -> None:
-    assert not classroom.run(TURN).error
-    assert "`turn` has no annotation `verdict`." in classroom.check("98.6", "turn")
-    by_code = """
-        course.client.spans.add_span_annotation(
-            span_id=stored.span_id, annotation_name="verdict", label="wrong", sync=True)"""
-    said = classroom.check("98.6", "turn", by_code)
-    assert "The annotation `verdict` of `turn` has `source` = API; it should be APP." in said
-    said = classroom.check("98.6", "turn", 'click("wrong")')
-    assert "The session `session-1` has no annotation `resolved`." in said
-    for_session = """
-        course.client.sessions.add_session_annotation(
-            session_id="session-1", annotation_name="resolved", score=0)"""
-    assert "passed" in classroom.check("98.6", "turn", for_session)

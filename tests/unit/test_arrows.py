@@ -36,7 +36,7 @@ STANDS_ON: dict[str, dict[str, set[str]]] = {
         "judging": {"traces"},
         "student": {"judging"},
         "equipment": {"embedded"},
-        "exercises": {"judging", "equipment", "prepare"},  # to be mended: exercises are content
+        "exercises": {"judging", "equipment"},
         "prepare": {"student", "equipment"},
         "__init__": {"prepare"},
     },

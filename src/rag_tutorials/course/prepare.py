@@ -17,8 +17,10 @@ from rag_tutorials.course.embedded.importing import version_remark
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.embedded.storage import Storage, traces_dir
 from rag_tutorials.course.equipment.llm import LLMChoice, choose_llm, require_listener, shared_stub
-from rag_tutorials.course.judging import catalog, checks, proof, solutions
+from rag_tutorials.course.judging import catalog, cells, proof, solutions
+from rag_tutorials.course.judging.judge import judge
 from rag_tutorials.course.judging.prediction import Predicted, Revealed
+from rag_tutorials.course.judging.verdict import Verdict
 from rag_tutorials.course.student import kept, predicting
 from rag_tutorials.course.student.table import Table, table
 from rag_tutorials.course.traces.reading import Traces
@@ -75,14 +77,14 @@ class Course(Traces):
         """
         return show(self, what, expect)
 
-    def check(self, exercise_id: str, *given: Any) -> checks.Verdict:
+    def check(self, exercise_id: str, *given: Any) -> Verdict:
         """Look at what the student made for an exercise, and say how it stands.
 
         Raises:
             CourseError: there is no such exercise.
             AssertionError: where solutions are proven (CI), the proof fails.
         """
-        verdict = checks.judge(self, catalog.find(exercise_id), given)
+        verdict = judge(self, catalog.find(exercise_id), given)
         if proof.proving():
             proof.note(verdict)
         elif verdict.passed:
@@ -154,6 +156,7 @@ def prepare(name: str) -> Course:
     [course] = _current
     course.llm = llm
     solutions.register_magic()
+    cells.listen()
     print(f"{name} is ready. Answers come from {course.llm.description}.")
     print(f"Phoenix will be at {course.phoenix.browser_url}")
     return course

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from openinference.semconv.trace import SpanAttributes
 
-from rag_tutorials.course.judging.checks import Exercise, Found
+from rag_tutorials.course.judging.content import Exercise, Found, Seen
 from rag_tutorials.course.judging.prediction import Prediction
 
 NOTICE = "seven weeks"  # what the handbook says of leave after a birth
 FIRST_DOCUMENT = f"{SpanAttributes.RETRIEVAL_DOCUMENTS}.0.document"
 
 
-def _first(found: Found, field: str) -> object:
-    return found.named("retrieval")[0].attributes[f"{FIRST_DOCUMENT}.{field}"]
+def _first(seen: Seen, field: str) -> object:
+    return seen.found.named("retrieval")[0].attributes[f"{FIRST_DOCUMENT}.{field}"]
 
 
 def _whose_fault(found: Found) -> str:
@@ -28,9 +28,10 @@ EXERCISES = (
     Exercise(
         id="00.1",
         title="Read the first document off a trace",
+        minutes=3,
         facts={
-            "chunk": lambda found: _first(found, "id"),
-            "score": lambda found: _first(found, "score"),
+            "chunk": lambda seen: _first(seen, "id"),
+            "score": lambda seen: _first(seen, "score"),
         },
         hints=(
             "Open the span `retrieval` of the trace `complaint`; the best document comes first.",

@@ -6,7 +6,24 @@ from typing import Any
 
 from openinference.semconv.trace import SpanAttributes
 
-from rag_tutorials.course.judging.checks import Exercise, Found, Rule, span
+from rag_tutorials.course.exercises.handbook import of_the_handbook, wrong_documents
+from rag_tutorials.course.judging.content import (
+    CHAT,
+    EMBEDDINGS,
+    Exercise,
+    Found,
+    Mistake,
+    Rule,
+    Seen,
+    span,
+)
+from rag_tutorials.course.judging.looks import (
+    documents,
+    found_documents,
+    returns_what_the_model_said,
+    sends,
+    works,
+)
 from rag_tutorials.course.judging.prediction import Prediction
 
 QUESTION = "How long is the probation period?"
@@ -32,17 +49,39 @@ def _missing_keys(found: Found) -> list[str]:
     return [letter for letter in "abcdef" if not any(key.startswith(f"{letter}.") for key in keys)]
 
 
+def _results(seen: Seen) -> list[tuple[Any, Any, Any]]:
+    return [(one.chunk_id, one.score, one.text) for one in seen.returned]
+
+
+def _are_results(seen: Seen) -> Mistake | None:
+    if len(seen.returned) != 3:
+        return Mistake("Your function does not return the three results of the retriever.")
+    return wrong_documents(seen, "look-up", _results(seen))
+
+
+def _model_gets_them(seen: Seen) -> Mistake | None:
+    for _, _, content in found_documents(seen, "retrieval"):
+        if look := sends(CHAT, content, "The model is not given the documents of `retrieval`.")(
+            seen
+        ):
+            return look
+    return None
+
+
+ABOUT_THE_QUESTION = "The retriever is asked something else than the question."
+
 EXERCISES = (
     Exercise(
         id="01.1",
         title="Predict a tree",
+        minutes=3,
         run=lambda course, prediction, sort_post: sort_post(),
         facts={
-            "spans": len,
-            "root": lambda found: found.roots[0].name,
-            "children of the root": lambda found: [
-                child.name for child in found.children(found.roots[0])
-            ],
+            "spans": lambda seen: len(seen.found),
+            "root": lambda seen: seen.found.roots[0].name,
+            "children of the root": lambda seen: tuple(  # in order: that is the question
+                child.name for child in seen.found.children(seen.found.roots[0])
+            ),
         },
         hints=(
             "Go through the function line by line and note which span is current at each.",
@@ -53,9 +92,16 @@ EXERCISES = (
     Exercise(
         id="01.2",
         title="Repair a trace that fell apart",
+        minutes=4,
         run=lambda course, handle: handle(QUESTION),
         returns=str,
         expect=span("rag-request", None, span("retrieval"), span("generation")),
+        also=(
+            works("retrieval", EMBEDDINGS),
+            works("generation", CHAT),
+            sends(CHAT, QUESTION, "The model is asked something else than the question."),
+            returns_what_the_model_said(),
+        ),
         hints=(
             "Which spans are roots? Who should be their parent, and was it current?",
             "`start_span` neither makes a span current nor ends it.",
@@ -65,9 +111,16 @@ EXERCISES = (
     Exercise(
         id="01.3",
         title="Record a retrieval with its documents",
+        minutes=6,
         run=lambda course, look_up: look_up(QUESTION),
         returns=list,
         expect=_retriever("look-up", **{"retrieval.document_count": 3}),
+        also=(
+            works("look-up", EMBEDDINGS),
+            sends(EMBEDDINGS, QUESTION, ABOUT_THE_QUESTION),
+            _are_results,
+            documents("look-up", _results),
+        ),
         hints=(
             "Compare the found attributes with those that the text asks for.",
             "The kind is an attribute as well: `openinference.span.kind`.",
@@ -78,9 +131,10 @@ EXERCISES = (
     Exercise(
         id="01.4",
         title="Trace a whole request",
+        minutes=8,
         run=lambda course, answer_request: answer_request(QUESTION),
         returns=str,
-        expect=lambda answer: span(
+        expect=lambda seen: span(
             "rag-request",
             "CHAIN",
             _retriever("retrieval"),
@@ -88,14 +142,22 @@ EXERCISES = (
                 "generation",
                 "LLM",
                 attributes={
-                    SpanAttributes.LLM_MODEL_NAME: A_TEXT,
-                    SpanAttributes.OUTPUT_VALUE: answer,
+                    SpanAttributes.LLM_MODEL_NAME: seen.course.chat_model,
+                    SpanAttributes.OUTPUT_VALUE: seen.returned,
                 },
             ),
             attributes={
                 SpanAttributes.INPUT_VALUE: QUESTION,
-                SpanAttributes.OUTPUT_VALUE: answer,
+                SpanAttributes.OUTPUT_VALUE: seen.returned,
             },
+        ),
+        also=(
+            works("retrieval", EMBEDDINGS),
+            sends(EMBEDDINGS, QUESTION, ABOUT_THE_QUESTION),
+            of_the_handbook("retrieval"),
+            works("generation", CHAT),
+            _model_gets_them,
+            returns_what_the_model_said(),
         ),
         hints=(
             "Build it from the outside in: first the root with its two attributes, then the steps.",

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
 
-from rag_tutorials.course.equipment.llm import shared_stub
-from rag_tutorials.course.judging.checks import Exercise, Found, span
+from rag_tutorials.course.judging.content import (
+    CHAT,
+    EMBEDDINGS,
+    Exercise,
+    Found,
+    Mistake,
+    MistakeError,
+    Seen,
+    Surroundings,
+    span,
+)
+from rag_tutorials.course.judging.looks import returns_what_the_model_said, works
 from rag_tutorials.course.judging.prediction import Prediction
+from rag_tutorials.course.judging.watching import Deed
 from rag_tutorials.course.traces.spans import SpanRecord
-
-if TYPE_CHECKING:
-    from rag_tutorials.course.prepare import Course
 
 QUESTION = "How many days of annual leave may be carried over into the next year?"
 Answer = Callable[[str], Any]
@@ -22,24 +32,31 @@ class RateLimitError(Exception):
     """Stands for the client's error of this name: importing openai for a title takes a second."""
 
 
-def _search(course: Course, search: Answer) -> None:
-    search(QUESTION)
+def _search(course: Surroundings, search: Answer) -> None:
+    results = search(QUESTION)
+    if not isinstance(results, list) or not results:
+        raise MistakeError("`search` does not return its results any more.")
     search("")
 
 
-def _apologise(course: Course, answer: Answer) -> Any:
+def _apologise(course: Surroundings, answer: Answer) -> Any:
     course.stub.clear_faults()
     with course.stub.fault("server_error", times=1, path="chat"):
-        answer(QUESTION)
+        apology = answer(QUESTION)
+    if not isinstance(apology, str) or not apology.strip():
+        raise MistakeError(
+            "When the call fails, your function returns no text; it should go on apologising."
+        )
     return answer(QUESTION)
 
 
-def _retry(course: Course, answer: Answer) -> None:
+def _retry(course: Surroundings, answer: Answer) -> None:
     import openai
 
     course.stub.clear_faults()
     with course.stub.fault("rate_limit", times=2, seconds=0.05), suppress(openai.RateLimitError):
-        answer(QUESTION)
+        if not isinstance(answer(QUESTION), str):
+            raise MistakeError("After two refusals the third call succeeds; return its answer.")
     with course.stub.fault("rate_limit", times=3, seconds=0.05):
         try:
             answer(QUESTION)
@@ -47,26 +64,45 @@ def _retry(course: Course, answer: Answer) -> None:
             raise RateLimitError from error
 
 
-def _status_of(name: str) -> Callable[[Found], str]:
-    return lambda found: found.named(name)[0].status
+def _status_of(name: str) -> Callable[[Seen], str]:
+    return lambda seen: seen.found.named(name)[0].status
 
 
-def _calls_within(one: SpanRecord) -> int:
-    return sum(one.start <= request.started <= one.end for request in shared_stub().requests)
+def _calls_within(seen: Seen, one: SpanRecord) -> int:
+    return sum(one.start <= request.started <= one.end for request in seen.course.stub.requests)
 
 
-def _unlucky(found: Found) -> SpanRecord:
-    return max(found.roots, key=_calls_within)
+def _unlucky(seen: Seen) -> SpanRecord:
+    return max(seen.found.roots, key=lambda root: _calls_within(seen, root))
 
 
-def _waits(found: Found) -> str | None:
-    for root in found.roots:
-        for event in root.events:
-            if event.name == "retry.wait" and not isinstance(
-                event.attributes.get("seconds"), (int, float)
-            ):
-                return "An event `retry.wait` has no number `seconds` among its attributes."
+def _waits(seen: Seen) -> Mistake | None:
+    """Hold each `retry.wait` against what the server asked for and what then happened."""
+    for root in seen.made.roots:
+        calls = [deed for deed in seen.deeds_of(CHAT, refused=True) if root in seen.around(deed)]
+        waits = [event for event in root.events if event.name == "retry.wait"]
+        for event, (refused, again) in zip(waits, pairwise(calls), strict=False):
+            seconds = event.attributes.get("seconds")
+            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+                return Mistake("A `retry.wait` event has no number `seconds` among its attributes.")
+            if seconds < _asked_to_wait(refused) - 0.001:
+                return Mistake(
+                    f"A `retry.wait` event says {seconds:g} seconds; the server asked for "
+                    f"{_asked_to_wait(refused):g}.",
+                    "`seconds_to_wait(error)` reads from the error what the server asks for.",
+                )
+            if again.began < event.time + timedelta(seconds=seconds * 0.95):
+                return Mistake(
+                    f"After an event `retry.wait` with {seconds:g} seconds the next request came "
+                    "sooner; the wait itself is missing.",
+                    "`time.sleep(wait)` comes right after `add_event`.",
+                )
     return None
+
+
+def _asked_to_wait(refused: Deed) -> float:
+    headers = refused.result.headers if refused.result is not None else {}
+    return float(headers.get("retry-after-ms", 0)) / 1000
 
 
 FAILED_ATTEMPT = span("attempt", "LLM", status="ERROR", events={"exception": 1})
@@ -84,12 +120,14 @@ EXERCISES = (
     Exercise(
         id="02.1",
         title="One failure, one event",
+        minutes=3,
         run=_search,
         raises=ValueError,
         expect=(
             span("search", status="not ERROR", attributes={"input.value": QUESTION}),
             span("search", status="ERROR", events={"exception": 1}),
         ),
+        also=(works("search", EMBEDDINGS, each=None, total=1),),
         hints=(
             "Who records the exception besides you?",
             "The `with` block records an exception that leaves it, and sets ERROR as well.",
@@ -100,6 +138,7 @@ EXERCISES = (
     Exercise(
         id="02.2",
         title="Predict three statuses",
+        minutes=3,
         run=lambda course, prediction, handle: handle(QUESTION),
         facts={name: _status_of(name) for name in ("rag-request", "retrieval", "generation")},
         hints=(
@@ -111,22 +150,14 @@ EXERCISES = (
     Exercise(
         id="02.3",
         title="An apology that admits it",
+        minutes=4,
         run=_apologise,
         returns=str,
         expect=(
-            span(
-                "answer",
-                status="ERROR",
-                attributes={"output.value": str},
-                events={"exception": 1},
-            ),
-            span(
-                "answer",
-                status="not ERROR",
-                attributes={"output.value": str},
-                events={"exception": 0},
-            ),
+            span("answer", status="ERROR", events={"exception": 1}),
+            span("answer", status="not ERROR", events={"exception": 0}),
         ),
+        also=(works("answer", CHAT, refused=True), returns_what_the_model_said()),
         hints=(
             "The exception never leaves the block, so recording it is your job.",
             "In the `except`: `record_exception` and `set_status`. And what is final?",
@@ -137,9 +168,10 @@ EXERCISES = (
     Exercise(
         id="02.4",
         title="Find the hidden retries",
+        minutes=6,
         facts={
-            "question": lambda found: _unlucky(found).attributes["input.value"],
-            "calls": lambda found: _calls_within(_unlucky(found)),
+            "question": lambda seen: _unlucky(seen).attributes["input.value"],
+            "calls": lambda seen: _calls_within(seen, _unlucky(seen)),
         },
         hints=(
             "Only one thing in a trace gives hidden retries away.",
@@ -151,6 +183,7 @@ EXERCISES = (
     Exercise(
         id="02.5",
         title="Retries with a span each",
+        minutes=10,
         run=_retry,
         raises=RateLimitError,
         expect=(
@@ -174,7 +207,11 @@ EXERCISES = (
                 events={"retry.wait": 2, "exception": 1},
             ),
         ),
-        also=_waits,
+        also=(
+            works("attempt", CHAT, refused=True),
+            returns_what_the_model_said("answer"),
+            _waits,
+        ),
         hints=(
             "A span `answer` around everything, a span `attempt` around each call in the loop; the "
             "client is `strict`, which does not retry by itself.",

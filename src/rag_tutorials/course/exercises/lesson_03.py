@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openinference.semconv.trace import RerankerAttributes, SpanAttributes
 from opentelemetry import trace
 
-from rag_tutorials.course.judging.checks import Exercise, ExpectedSpan, Found, Rule, span
+from rag_tutorials.course.exercises.handbook import texts_of
+from rag_tutorials.course.judging.content import (
+    CHAT,
+    EMBEDDINGS,
+    Exercise,
+    ExpectedSpan,
+    Found,
+    Mistake,
+    Rule,
+    Seen,
+    Surroundings,
+    span,
+)
+from rag_tutorials.course.judging.looks import found_documents, sent_text, works
 from rag_tutorials.course.judging.prediction import Prediction
 from rag_tutorials.io_utils import load_queries
 from rag_tutorials.schema import QueryExample, RetrievalResult
-
-if TYPE_CHECKING:
-    from rag_tutorials.course.prepare import Course
 
 QUESTION = "How long is the probation period?"
 RESULTS = [
@@ -32,11 +42,12 @@ QUERY_ID = "metadata.query_id"
 QUERIES_ASKED = ("remote-allowance", "leave-wedding", "expenses-card-limit")
 
 
-def _rerank(course: Course, wrap: Callable[..., Any]) -> tuple[object, ...]:
-    def shortest_first(question: str, results: list[RetrievalResult], top_n: int = 3) -> Any:
-        """Keep the shortest results."""
-        return sorted(results, key=lambda result: len(result.text))[:top_n]
+def shortest_first(question: str, results: list[RetrievalResult], top_n: int = 3) -> Any:
+    """Keep the shortest results."""
+    return sorted(results, key=lambda result: len(result.text))[:top_n]
 
+
+def _rerank(course: Surroundings, wrap: Callable[..., Any]) -> tuple[object, ...]:
     wrapped = wrap(shortest_first)
     kept = wrapped(QUESTION, RESULTS, top_n=2)
     ids = [result.chunk_id for result in kept] if isinstance(kept, list) else kept
@@ -50,7 +61,7 @@ RERANKED = (
 )
 
 
-async def _look_up(course: Course, wrap: Callable[..., Any]) -> Any:
+async def _look_up(course: Surroundings, wrap: Callable[..., Any]) -> Any:
     tracer = trace.get_tracer("exercise")
 
     async def look_up(question: str, top_k: int = 1) -> str:
@@ -63,7 +74,7 @@ async def _look_up(course: Course, wrap: Callable[..., Any]) -> Any:
     return await wrapped(QUESTION, top_k=2)
 
 
-async def _ask_three(course: Course, ask: Callable[[QueryExample], Awaitable[Any]]) -> Any:
+async def _ask_three(course: Surroundings, ask: Callable[[QueryExample], Awaitable[Any]]) -> Any:
     queries = {query.query_id: query for query in load_queries(course.data / "queries.jsonl")}
     return await asyncio.gather(*(ask(queries[query_id]) for query_id in QUERIES_ASKED))
 
@@ -85,17 +96,71 @@ def _reranked_request() -> ExpectedSpan:
     )
 
 
-def _ids_mixed_up(found: Found) -> str | None:
+def _ids_mixed_up(seen: Seen) -> Mistake | None:
     """Say so if the traces do not have one query id each."""
+    found = seen.found
     ids = [{one.attributes[QUERY_ID] for one in found.in_trace(each)} for each in found.trace_ids]
     if any(len(of_one) > 1 for of_one in ids):
-        return "The spans of one trace carry different query ids."
+        return Mistake("The spans of one trace carry different query ids.")
     if set().union(*ids) != set(QUERIES_ASKED):
-        return "Two traces carry the same query id; each should have its own."
+        return Mistake("Two traces carry the same query id; each should have its own.")
     return None
 
 
-def _parent_of_search(found: Found) -> str | None:
+def _answered_from_the_best_three(seen: Seen) -> Mistake | None:
+    """Hold what the model was given against what was retrieved, trace by trace."""
+    questions = {
+        query.query_id: query.question for query in load_queries(seen.course.data / "queries.jsonl")
+    }
+    texts = texts_of(seen.course.data)
+    for deed in seen.deeds_of(CHAT):
+        root = seen.around(deed)[-1]
+        of_trace = Seen(seen.course, seen.given, found=Found(seen.found.in_trace(root.trace_id)))
+        query_id = of_trace.found.roots[0].attributes[QUERY_ID]
+        question, sent = questions[query_id], sent_text(deed)
+        if question not in sent:
+            return Mistake(f"The trace of `{query_id}` asks the model another question.")
+        retrieved = [
+            texts[str(identity)] for identity, *_ in found_documents(of_trace, "retrieval", True)
+        ]
+        given = [text for text in retrieved if text in sent]
+        if len(given) != 3:
+            return Mistake(
+                f"The model is given {len(given)} of the ten documents; it should be the three "
+                "that `rerank` keeps.",
+                "`generation` takes the texts of what the reranker returned, not of what the "
+                "retriever found.",
+            )
+        if set(given) != set(_best_three(question, retrieved)):
+            return Mistake("The three documents that the model is given are not those of `rerank`.")
+    return None
+
+
+def _best_three(question: str, texts: Sequence[str]) -> list[str]:
+    """Do what the lesson's `rerank` does: most words in common first."""
+    words = set(question.lower().split())
+    return sorted(texts, key=lambda text: -len(words & set(text.lower().split())))[:3]
+
+
+def _answers_of_the_model(seen: Seen) -> Mistake | None:
+    said = {
+        query: deed.answer["choices"][0]["message"]["content"]
+        for deed in seen.deeds_of(CHAT)
+        for query in [
+            next(
+                one.attributes[QUERY_ID]
+                for one in seen.found.in_trace(seen.around(deed)[-1].trace_id)
+                if QUERY_ID in one.attributes
+            )
+        ]
+    }
+    if [said[query] for query in QUERIES_ASKED] != list(seen.returned):
+        return Mistake("Your function does not return what the model answered to the query.")
+    return None
+
+
+def _parent_of_search(seen: Seen) -> str | None:
+    found = seen.found
     parent = found.parent(found.named("search")[0])
     return parent.name if parent else None
 
@@ -115,6 +180,7 @@ EXERCISES = (
     Exercise(
         id="03.1",
         title="Wrap a reranker",
+        minutes=8,
         run=_rerank,
         returns=Rule(
             f"{RERANKED!r}: the function's own name, docstring and results",
@@ -126,12 +192,15 @@ EXERCISES = (
             attributes={
                 SpanAttributes.INPUT_VALUE: QUESTION,
                 f"{KEPT}.0.document.id": RERANKED[2][0],
-                f"{KEPT}.0.document.score": float,
+                f"{KEPT}.0.document.score": RESULTS[2].score,
                 f"{KEPT}.1.document.id": RERANKED[2][1],
+                f"{KEPT}.1.document.score": RESULTS[1].score,
                 f"{KEPT}.2.document.id": None,
             },
             exact=True,
         ),
+        watch=(shortest_first,),
+        also=(works("reranking", "shortest_first"),),
         hints=(
             "Compare what was found with the four points of the text.",
             "`functools.wraps(fn)` keeps name and docstring; `*args, **kwargs` keep every call.",
@@ -142,13 +211,14 @@ EXERCISES = (
     Exercise(
         id="03.2",
         title="Predict the tree of nested wrappers",
+        minutes=4,
         run=lambda course, prediction, request: request(),
         facts={
-            "spans": len,
-            "root": lambda found: found.roots[0].name,
-            "children of the root": lambda found: [
-                child.name for child in found.children(found.roots[0])
-            ],
+            "spans": lambda seen: len(seen.found),
+            "root": lambda seen: seen.found.roots[0].name,
+            "children of the root": lambda seen: tuple(  # in order: that is the question
+                child.name for child in seen.found.children(seen.found.roots[0])
+            ),
             "parent of search": _parent_of_search,
         },
         hints=(
@@ -160,6 +230,7 @@ EXERCISES = (
     Exercise(
         id="03.3",
         title="Repair a wrapper for async functions",
+        minutes=6,
         run=_look_up,
         returns=Rule("'2 results', what the function returns", lambda value: value == "2 results"),
         expect=span(
@@ -181,10 +252,17 @@ EXERCISES = (
     Exercise(
         id="03.4",
         title="Trace an async pipeline with a reranker",
+        minutes=12,
         run=_ask_three,
         returns=list,
         expect=_reranked_request(),
-        also=_ids_mixed_up,
+        also=(
+            _ids_mixed_up,
+            works("retrieval", EMBEDDINGS),
+            works("generation", CHAT),
+            _answered_from_the_best_three,
+            _answers_of_the_model,
+        ),
         hints=(
             "Build it from traced parts; the root is one more traced function around them.",
             'The root: `@tracer.chain(name="rag-pipeline")` above an `async def`.',

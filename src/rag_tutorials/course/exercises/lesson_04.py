@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
-from unittest import mock
+from openinference.semconv.trace import MessageAttributes, SpanAttributes
 
-import httpx2  # what the OpenAI client is built on
-
-from rag_tutorials.course.judging.checks import (
+from rag_tutorials.course.judging.content import (
+    CHAT,
     Exercise,
     ExpectedSpan,
-    Found,
-    MistakeError,
+    Mistake,
     Rule,
+    Seen,
     span,
 )
+from rag_tutorials.course.judging.looks import returns_what_the_model_said, sends, works
 from rag_tutorials.course.judging.prediction import Prediction
 
 CODE = "Q-2290-B"
@@ -28,45 +25,56 @@ FOUR_SPANS = ("before", "too-early", "inside", "after")
 A_TEXT = Rule("a text that is not empty", lambda value: isinstance(value, str) and value != "")
 
 
-@contextmanager
-def _sent_to_the_model() -> Iterator[list[bytes]]:
-    """Give the bodies of the chat requests that are sent meanwhile."""
-    sent: list[bytes] = []
-    send = httpx2.Client.send
-
-    def noting(self: httpx2.Client, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        if request.url.path.endswith("/chat/completions"):
-            sent.append(request.read())
-        return send(self, request, **options)
-
-    with mock.patch.object(httpx2.Client, "send", noting):
-        yield sent
+def _tokens_in_all(seen: Seen) -> int:
+    return sum(one.attributes.get(TOKENS, 0) for one in seen.found.spans)
 
 
-def _my_door(course: object, my_door: Callable[[str], Any]) -> Any:
-    with _sent_to_the_model() as sent:
-        answer = my_door(CODE)
-    if sent and not any(CODE.encode() in body for body in sent):
-        raise MistakeError(
-            "The model is not told the code any more, so it cannot answer; hide the code in the "
-            "trace alone."
+def _returns_the_stream(seen: Seen) -> Mistake | None:
+    first = f"{SpanAttributes.LLM_OUTPUT_MESSAGES}.0.{MessageAttributes.MESSAGE_CONTENT}"
+    said = seen.found.named("ChatCompletion")[0].attributes.get(first)
+    if said is not None and str(said).strip() != str(seen.returned).strip():
+        return Mistake(
+            "What your function returns is not the answer that was streamed.",
+            'Join `chunk.choices[0].delta.content or ""` of every chunk that has choices.',
         )
-    return answer
-
-
-def _tokens_in_all(found: Found) -> int:
-    return sum(one.attributes.get(TOKENS, 0) for one in found.spans)
-
-
-def _counted_twice(found: Found) -> str | None:
-    for one in found.spans:
-        counts = any(key.startswith("llm.token_count.") for key in one.attributes)
-        if counts and one.name != "ChatCompletion":
-            return f"`{one.name}` has token counts too, so Phoenix adds the same tokens up twice."
     return None
 
 
-def _leave_request(answer: object) -> ExpectedSpan:
+def _counted_twice(seen: Seen) -> Mistake | None:
+    for one in seen.found.spans:
+        counts = any(key.startswith("llm.token_count.") for key in one.attributes)
+        if counts and one.name != "ChatCompletion":
+            return Mistake(
+                f"`{one.name}` has token counts of its own. The LLM spans have them already: "
+                "whoever adds up the spans of a trace counts these tokens twice.",
+                f"Leave the attributes `llm.token_count...` to the LLM spans; `{one.name}` needs "
+                "none.",
+            )
+    return None
+
+
+def _results_of_the_tool(seen: Seen) -> Mistake | None:
+    results = [deed.result for deed in seen.deeds_of("look_up")]
+    for one in seen.found.named("leave_left"):
+        if one.attributes.get("output.value") not in results:
+            return Mistake("`output.value` of `leave_left` is not what `look_up` returned.")
+    return None
+
+
+def _arguments_of_the_tool(seen: Seen) -> Mistake | None:
+    calls = seen.deeds_of(CHAT)[0].answer["choices"][0]["message"]["tool_calls"]
+    wanted = sorted(call["function"]["arguments"] for call in calls)
+    have = sorted(one.attributes["input.value"] for one in seen.found.named("leave_left"))
+    if have != wanted:
+        return Mistake(
+            "`input.value` of `leave_left` is not what the model wants to call the tool with.",
+            "The arguments are `call.function.arguments`, a text of JSON.",
+        )
+    return None
+
+
+def _leave_request(seen: Seen) -> ExpectedSpan:
+    answer = seen.returned
     return span(
         "leave-request",
         "AGENT",
@@ -74,7 +82,7 @@ def _leave_request(answer: object) -> ExpectedSpan:
         span(
             "leave_left",
             "TOOL",
-            attributes={"input.value": A_TEXT, "output.value": "12 days left"},
+            attributes={"input.value": A_TEXT, "output.value": A_TEXT},
             times=None,
         ),
         span("ChatCompletion", "LLM"),
@@ -90,6 +98,7 @@ EXERCISES = (
     Exercise(
         id="04.1",
         title="A stream that counts its tokens",
+        minutes=4,
         run=lambda course, stream_answer: stream_answer(CARRY_QUESTION),
         returns=A_TEXT,
         expect=span(
@@ -99,6 +108,7 @@ EXERCISES = (
             attributes={TOKENS: int},
             events={"First Token Stream Event": 1},
         ),
+        also=(works("ChatCompletion", CHAT), _returns_the_stream),
         hints=(
             "The server sends token counts of a stream only when the request asks for them.",
             'Pass `stream_options={"include_usage": True}`; the counts come in a last chunk, '
@@ -109,8 +119,9 @@ EXERCISES = (
     Exercise(
         id="04.2",
         title="All tokens of a request",
+        minutes=4,
         facts=_tokens_in_all,
-        given=int,
+        given=(int, float),
         hints=(
             "Phoenix's total leaves the embeddings out; their span has a count all the same.",
             f"Each automatic span has `{TOKENS}`; the root has none. Add up what is there.",
@@ -120,10 +131,21 @@ EXERCISES = (
     Exercise(
         id="04.3",
         title="A door code in the trace",
-        run=_my_door,
+        minutes=6,
+        run=lambda course, my_door: my_door(CODE),
         returns=A_TEXT,
         expect=span("my-door", None, span("ChatCompletion", "LLM", attributes={TOKENS: int})),
         without=(CODE,),
+        also=(
+            works("my-door", CHAT),
+            sends(
+                CHAT,
+                CODE,
+                "The model is not told the code any more, so it cannot answer; hide the code in "
+                "the trace alone.",
+            ),
+            returns_what_the_model_said(),
+        ),
         hints=(
             "Search all of the trace as `leaks` does: the automatic span and your own.",
             "The automatic span needs two masks: one for what goes in, one for what comes out.",
@@ -134,12 +156,13 @@ EXERCISES = (
     Exercise(
         id="04.4",
         title="Predict which calls are traced",
+        minutes=4,
         run=lambda course, prediction, puzzle: puzzle(),
         facts={
-            "number of spans": len,
-            "children of puzzle": lambda found: [
-                one.name for one in found.children(found.roots[0])
-            ],
+            "number of spans": lambda seen: len(seen.found),
+            "children of puzzle": lambda seen: tuple(  # in order: that is the question
+                one.name for one in seen.found.children(seen.found.roots[0])
+            ),
         },
         hints=(
             "Ask of each call: is the client's class patched now, and is tracing suppressed?",
@@ -151,10 +174,19 @@ EXERCISES = (
     Exercise(
         id="04.5",
         title="A traced request with a tool",
+        minutes=10,
         run=lambda course, leave_request: leave_request(LEAVE_QUESTION),
         returns=A_TEXT,
         expect=_leave_request,
-        also=_counted_twice,
+        watch=("look_up",),
+        also=(
+            works("leave_left", "look_up"),
+            _results_of_the_tool,
+            _arguments_of_the_tool,
+            works("leave-request", CHAT, each=2),
+            _counted_twice,
+            returns_what_the_model_said(),
+        ),
         hints=(
             "One span around everything, one around each run of the tool; the LLM spans come by "
             "themselves.",

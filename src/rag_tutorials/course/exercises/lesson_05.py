@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 from opentelemetry import trace
 
-from rag_tutorials.course.judging.checks import Exercise, Found, MistakeError, Rule, span
+from rag_tutorials.course.judging.content import (
+    Exercise,
+    Found,
+    MistakeError,
+    Rule,
+    Surroundings,
+    span,
+)
+from rag_tutorials.course.judging.looks import side_by_side, works
 from rag_tutorials.course.judging.prediction import Prediction
 
 REPLY = ("eight", "weeks", "paid")
@@ -69,15 +78,26 @@ def _reply(stream: Callable[[_Words], Any], words: _Words) -> Any:
     )
 
 
+def _compare(course: Surroundings, compare: Callable[[Sequence[str]], Any]) -> Any:
+    for topics in (["leave", "travel", "remote work"], ["expenses", "sick leave"]):
+        count = compare(topics)
+        if count != len(topics):
+            raise MistakeError(
+                f"`compare` was given {len(topics)} topics and returned {count!r}; it should "
+                "return how many it looked up."
+            )
+
+
 EXERCISES = (
     Exercise(
         id="05.1",
         title="Predict where context goes",
+        minutes=4,
         run=lambda course, prediction, errands: errands(),
         facts={
-            "traces": lambda found: len(found.trace_ids),
-            "children of errands": lambda found: _names_under(found, "errands"),
-            "parent of copied": lambda found: _parent_of(found, "copied"),
+            "traces": lambda seen: len(seen.found.trace_ids),
+            "children of errands": lambda seen: _names_under(seen.found, "errands"),
+            "parent of copied": lambda seen: _parent_of(seen.found, "copied"),
         },
         hints=(
             "Ask of each step: which context did its thread or task begin with?",
@@ -88,9 +108,23 @@ EXERCISES = (
     Exercise(
         id="05.2",
         title="Repair orphaned threads",
-        run=lambda course, compare: compare(["leave", "travel", "remote work"]),
-        returns=int,
-        expect=span("compare", None, span("look-up", times=3)),
+        minutes=5,
+        run=_compare,
+        watch=(time.sleep,),
+        together=2,
+        expect=(
+            span("compare", None, span("look-up", times=3)),
+            span("compare", None, span("look-up", times=2)),
+        ),
+        also=(
+            works("look-up", "sleep"),
+            side_by_side(
+                "sleep",
+                "The look-ups run one after another; the pool should run them side by side.",
+                "Hand all of them to the pool before you ask for the first `result()`, and leave "
+                "it more than one worker.",
+            ),
+        ),
         hints=(
             "What is the current span in the pool's threads?",
             "Copy the context where `compare` is current, and run each look-up in a copy.",
@@ -100,6 +134,7 @@ EXERCISES = (
     Exercise(
         id="05.3",
         title="Repair a stream",
+        minutes=8,
         run=lambda course, stream_reply: _streamed(stream_reply),
         returns=Rule(
             "each word as it was given", lambda said: said == [list(REPLY), list(REPLY[:1])]

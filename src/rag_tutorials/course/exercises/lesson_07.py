@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -13,27 +14,39 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 
 from rag_tutorials.course.equipment import Receiver
-from rag_tutorials.course.judging.checks import Exercise, MistakeError, Rule
+from rag_tutorials.course.judging.content import Exercise, MistakeError, Rule, Surroundings
 from rag_tutorials.course.judging.prediction import Prediction
 from rag_tutorials.course.traces.spans import SpanRecord, poll
-
-if TYPE_CHECKING:
-    from rag_tutorials.course.prepare import Course
 
 Run = Callable[..., str]
 
 PATIENCE_S = 1.5
+LONGER_THAN_ANY_WAIT_MS = 600_000  # to wait for the queue's turn is no repair
 PROJECT = "openinference.project.name"
 BRIEF = {"OTEL_EXPORTER_OTLP_TIMEOUT": "2"}  # where nobody listens, the exit waits for it
 
 
-def _read(course: Course, trace_id: str, expect: int) -> Sequence[SpanRecord]:
+def _read(course: Surroundings, trace_id: str, expect: int) -> Sequence[SpanRecord]:
     return poll(lambda: course.fetch_trace(trace_id), expect, PATIENCE_S)
 
 
-def _switch(course: Course, settings: Mapping[str, str], run: Any, kept: Path) -> dict[str, int]:
+def _trace_id(printed: str, why: str = "print(run(program, **settings))") -> str:
+    """Return the trace id that a program printed last."""
+    last = printed.split()[-1:]
+    if not last or not re.fullmatch("[0-9a-f]{32}", last[0]):
+        raise MistakeError(
+            "The program ended before it printed its trace id; what it said stands above this "
+            f"verdict, and `{why}` shows it again.",
+            "A name that no exporter has ends the program; so does a setting of the wrong type.",
+        )
+    return last[0]
+
+
+def _switch(
+    course: Surroundings, settings: Mapping[str, str], run: Any, kept: Path
+) -> dict[str, int]:
     kept.unlink(missing_ok=True)
-    trace_id = run({**BRIEF, **settings}).split()[-1]
+    trace_id = _trace_id(run({**BRIEF, **settings}))
     lines = kept.read_text(encoding="utf-8").splitlines() if kept.is_file() else []
     arrived = {"Phoenix": len(_read(course, trace_id, 2)), "the file": len(lines)}
     if not arrived["Phoenix"] and (other := _other_project(course, trace_id)):
@@ -44,7 +57,7 @@ def _switch(course: Course, settings: Mapping[str, str], run: Any, kept: Path) -
     return arrived
 
 
-def _other_project(course: Course, trace_id: str) -> str | None:
+def _other_project(course: Surroundings, trace_id: str) -> str | None:
     """Return the name of the project that has a trace, of those that are not this notebook's."""
     names = [project["name"] for project in course.client.projects.list()]
     get_spans = course.client.spans.get_spans
@@ -70,12 +83,13 @@ print({RAN_ON!r}, flush=True)
 """
 
 
-def _shift(course: Course, program: str, run: Run) -> list[str]:
+def _shift(course: Surroundings, program: str, run: Run) -> list[str]:
     lines = run(
         BEFORE + program + AFTER,
         OTEL_TRACES_EXPORTER="otlp",
         OTEL_EXPORTER_OTLP_ENDPOINT=course.phoenix_url,
         OTEL_RESOURCE_ATTRIBUTES=f"{PROJECT}={course.project}",
+        OTEL_BSP_SCHEDULE_DELAY=str(LONGER_THAN_ANY_WAIT_MS),
     ).splitlines()
     if SIGNALLED not in lines:
         raise MistakeError(
@@ -88,11 +102,22 @@ def _shift(course: Course, program: str, run: Run) -> list[str]:
             "The program runs on after SIGTERM, so the platform has to kill it some seconds later; "
             "the signal should end it."
         )
-    trace_id = lines[lines.index(SIGNALLED) - 1]
-    return sorted(span.name for span in _read(course, trace_id, 4))
+    ids = [line for line in lines[: lines.index(SIGNALLED)] if re.fullmatch("[0-9a-f]{32}", line)]
+    if not ids:
+        raise MistakeError(
+            "The program does not print its trace id any more, so that its trace cannot be looked "
+            "for; keep that line."
+        )
+    names = sorted(span.name for span in _read(course, ids[-1], 4))
+    if not names and "sleep" in program:
+        raise MistakeError(
+            "Nothing arrived: here the queue is emptied every ten minutes, and no platform waits "
+            "that long. Empty it, or make the end a normal one."
+        )
+    return names
 
 
-def _smoke_test(course: Course, is_delivered: Callable[[TracerProvider], Any]) -> int:
+def _smoke_test(course: Surroundings, is_delivered: Callable[[TracerProvider], Any]) -> int:
     """Return about how many providers, delivering and not, the student's function is right."""
     resource = Resource({PROJECT: course.project})
     with Receiver.start() as receiver, receiver.fault(401):
@@ -136,6 +161,7 @@ EXERCISES = (
     Exercise(
         id="07.1",
         title="Switch the backend",
+        minutes=6,
         run=_switch,
         given=dict,
         returns=Rule(
@@ -153,6 +179,7 @@ EXERCISES = (
     Exercise(
         id="07.2",
         title="Lose nothing at exit",
+        minutes=5,
         run=_shift,
         given=str,
         returns=Rule(
@@ -169,6 +196,7 @@ EXERCISES = (
     Exercise(
         id="07.3",
         title="Write a smoke test",
+        minutes=6,
         run=_smoke_test,
         returns=Rule("right about all four providers", lambda right: right == 4),
         hints=(

@@ -13,17 +13,24 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from opentelemetry import baggage, trace
 from opentelemetry import context as otel_context
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import Span, format_span_id, format_trace_id
 
+_CANCEL_S = 5.0
+
 
 class Recording:
-    """What one call did: its value or its error, and the spans it started and ended."""
+    """What one call did: its value or its error, and the spans it started and ended.
+
+    ``left`` names what it left attached to the context: a span, or an entry of the baggage.
+    """
 
     def __init__(self) -> None:
         self.value: Any = None
         self.error: BaseException | None = None
+        self.left: str | None = None
         self.ended: list[ReadableSpan] = []
         self._open: dict[tuple[int, int], str] = {}
         self._changed = threading.Condition()
@@ -102,7 +109,7 @@ def record(call: Callable[[], Any], provider: TracerProvider, patience: float = 
     recording = Recording()
     recorder.recordings.append(recording)
     try:
-        recording.value = contextvars.copy_context().run(_call_outside_spans, call)
+        contextvars.copy_context().run(_call_outside_spans, call, recording)
     except (Exception, SystemExit) as error:
         recording.error = error
         _let_go(error)
@@ -123,29 +130,63 @@ def _let_go(error: BaseException) -> None:
     gc.collect()
 
 
-def _call_outside_spans(call: Callable[[], Any]) -> Any:
+def _call_outside_spans(call: Callable[[], Any], recording: Recording) -> None:
     otel_context.attach(otel_context.Context())
+
+    def finished() -> None:
+        recording.left = left_attached()
+
     value = call()
-    return _await(value) if inspect.isawaitable(value) else value
+    recording.value = _await(value, finished) if inspect.isawaitable(value) else value
+    recording.left = recording.left or left_attached()
 
 
-def _await(value: Any) -> Any:
-    """Await in a thread of its own: a notebook's own event loop is already running."""
+def left_attached() -> str | None:
+    """Return what is attached to the context: a span's name, or an entry of the baggage."""
+    current = trace.get_current_span()
+    if current.get_span_context().is_valid:
+        return str(getattr(current, "name", "a span"))
+    return next(iter(baggage.get_all()), None)
+
+
+def _await(value: Any, finished: Callable[[], None]) -> Any:
+    """Await in a thread of its own: a notebook's own event loop is already running.
+
+    An interrupt cancels what is awaited, so that nothing works on behind the student's back.
+    """
     result: list[Any] = []
     error: list[BaseException] = []
+    task: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
 
     async def wait() -> Any:
-        return await value
+        current = asyncio.current_task()
+        assert current is not None
+        task.append((asyncio.get_running_loop(), current))
+        awaited = await value
+        finished()
+        return awaited
 
     def run() -> None:
         try:
             result.append(asyncio.run(wait()))
         except BaseException as caught:
             error.append(caught)
+        finally:
+            over.set()  # an interrupted join would hold the thread for ended
 
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,))
-    thread.start()
-    thread.join()
+    over = threading.Event()
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(run,), daemon=True)
+    try:
+        thread.start()
+        over.wait()
+    except BaseException:
+        for loop, waiting in task:
+            with suppress(RuntimeError):  # it has just ended by itself
+                loop.call_soon_threadsafe(waiting.cancel)
+        if thread.ident is not None:
+            over.wait(_CANCEL_S)
+        raise
     if error:
         raise error[0]
     return result[0]

@@ -6,10 +6,9 @@ not run. Under the proof (:mod:`~rag_tutorials.course.judging.proof`) it runs th
 
 from __future__ import annotations
 
-from typing import Any
-
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.judging import catalog, proof
+from rag_tutorials.course.judging.cells import current_shell
 
 
 def solution(line: str, cell: str) -> None:
@@ -26,7 +25,7 @@ def solution(line: str, cell: str) -> None:
             "cell (%%solution …)."
         )
         return
-    shell = _shell()
+    shell = current_shell()
     if shell is None:
         raise CourseError("%%solution works in IPython only.")
     with proof.solving(exercise.id):
@@ -37,14 +36,6 @@ def solution(line: str, cell: str) -> None:
 
 def register_magic() -> None:
     """Make ``%%solution`` known to IPython; outside IPython, do nothing."""
-    shell = _shell()
+    shell = current_shell()
     if shell is not None:
         shell.register_magic_function(solution, magic_kind="cell", magic_name="solution")
-
-
-def _shell() -> Any:
-    try:
-        from IPython.core.getipython import get_ipython
-    except ImportError:
-        return None
-    return get_ipython()

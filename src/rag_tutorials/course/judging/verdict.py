@@ -16,6 +16,7 @@ PASSED, NOT_YET, NOT_STARTED, UNABLE = "passed", "not yet", "not started", "unab
 class Verdict:
     """What a check says. It shows itself in a notebook and prints as text.
 
+    ``hint`` belongs to the mistake that ``sentence`` names, ``general_hint`` to the exercise.
     ``state`` is ``passed``, ``not yet``, ``not started``, or ``unable`` (the check could not look:
     no Phoenix, no provider).
     """
@@ -26,6 +27,7 @@ class Verdict:
     expected: str = ""
     found: str = ""
     hint: str = ""
+    general_hint: str = ""
     link: Link | None = None
 
     @property
@@ -42,12 +44,16 @@ class Verdict:
     def __repr__(self) -> str:
         lines = [f"{self.headline}."]
         lines += [self.sentence] if self.sentence else []
+        lines += [f"{label}: {hint}" for label, hint in self._hints()]
         for words, tree in (("Expected", self.expected), ("Found", self.found)):
             if tree:
                 lines += [f"{words}:", *(f"  {line}" for line in tree.splitlines())]
-        lines += [f"Hint: {self.hint}"] if self.hint else []
         lines += [repr(self.link)] if self.link else []
         return "\n".join(lines)
+
+    def _hints(self) -> list[tuple[str, str]]:
+        both = (("Hint", self.hint), ("General hint", self.general_hint))
+        return [(label, hint) for label, hint in both if hint]
 
     def _repr_html_(self) -> str:
         colour = {PASSED: "#2e7d32", UNABLE: "#8888"}.get(self.state, "#b26a00")
@@ -57,6 +63,10 @@ class Verdict:
             return box(colour, parts[0] + link)
         if self.sentence:
             parts.append(f'<div style="margin:4px 0">{prose(self.sentence)}</div>')
+        parts += [
+            f'<div style="margin:4px 0"><b>{label}</b> {prose(hint)}</div>'
+            for label, hint in self._hints()
+        ]
         if self.expected or self.found:
             trees = "".join(
                 '<div style="flex:0 1 auto;min-width:0;max-width:100%">'
@@ -66,8 +76,6 @@ class Verdict:
             )
             columns = "display:flex;flex-wrap:wrap;gap:8px 24px;margin:4px 0"
             parts.append(f'<div style="{columns}">{trees}</div>')
-        if self.hint:
-            parts.append(f'<div style="margin:4px 0"><b>Hint</b> {prose(self.hint)}</div>')
         if self.link:
             parts.append(f"<div>{self.link._repr_html_()}</div>")
         return box(colour, "".join(parts))

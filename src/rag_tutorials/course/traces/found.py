@@ -76,6 +76,10 @@ class Found:
         """Return the spans of one trace."""
         return tuple(span for span in self.spans if span.trace_id == trace_id)
 
+    def with_id(self, span_id: str) -> SpanRecord | None:
+        """Return the span with this id, or ``None``."""
+        return self._by_id.get(span_id)
+
     def children(self, span: SpanRecord) -> Sequence[SpanRecord]:
         """Return the span's children."""
         return self._children.get(span.span_id, ())

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from rag_tutorials.course.base.errors import CourseError
+from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.course.embedded import addresses, asking
 from rag_tutorials.course.embedded.diagnosis import diagnose
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
@@ -101,7 +101,8 @@ class Traces:
         ``filters`` are those of ``phoenix.client``'s ``spans.get_spans``.
 
         Raises:
-            CourseError: nothing listens at Phoenix's port, or another program does.
+            CourseError: nothing listens at Phoenix's port, another program does, or its answer
+                cannot be read.
             TimeoutError: whatever listens there does not answer.
         """
         try:
@@ -119,7 +120,14 @@ class Traces:
             if status == HTTPStatus.NOT_FOUND:
                 return []  # a project begins with its first span
             raise
-        return [spans.from_phoenix(span) for span in found]
+        try:
+            return [spans.from_phoenix(span) for span in found]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CourseError(
+                f"What Phoenix at {self.phoenix_url} answers cannot be read "
+                f"({sentence_of(error)}); is it another version than the course's? Restart the "
+                "kernel, and run the cells at the top of this notebook again."
+            ) from error
 
     def annotated(self, found: Iterable[spans.SpanRecord]) -> list[spans.SpanRecord]:
         """Return spans with the annotations and notes that Phoenix has of them now.

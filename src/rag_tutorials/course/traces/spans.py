@@ -90,13 +90,13 @@ def from_sdk(span: ReadableSpan) -> SpanRecord:
         trace_id=format_trace_id(context.trace_id),
         span_id=format_span_id(context.span_id),
         parent_id=format_span_id(span.parent.span_id) if span.parent else None,
-        start=_from_nanoseconds(span.start_time),
-        end=_from_nanoseconds(span.end_time),
+        start=from_nanoseconds(span.start_time),
+        end=from_nanoseconds(span.end_time),
         status=span.status.status_code.name,
         status_message=span.status.description or "",
         attributes=attributes,
         events=tuple(
-            Event(event.name, _from_nanoseconds(event.timestamp), dict(event.attributes or {}))
+            Event(event.name, from_nanoseconds(event.timestamp), dict(event.attributes or {}))
             for event in span.events
         ),
     )
@@ -164,6 +164,8 @@ def poll(
         if len(found) >= expect and error is None:
             return sorted(found, key=lambda span: span.start)
         if time.monotonic() >= deadline:
+            if isinstance(error, CourseError):
+                raise error
             if error is not None:
                 raise CourseError(
                     f"Phoenix does not answer ({sentence_of(error)}); run the cells at the top "
@@ -183,5 +185,6 @@ def _moment(text: str | datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _from_nanoseconds(nanoseconds: int) -> datetime:
+def from_nanoseconds(nanoseconds: int) -> datetime:
+    """Return the moment of a time since 1970 in nanoseconds, as the SDK keeps it."""
     return datetime.fromtimestamp(nanoseconds / 1e9, tz=UTC)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rag_tutorials.course.judging.catalog import find
-from rag_tutorials.course.judging.checks import MistakeError
+from rag_tutorials.course.judging.mistake import MistakeError
 
 
 def read(stream: Callable[[Iterable[str]], Any]) -> Any:

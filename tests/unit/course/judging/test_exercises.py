@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextvars
 import re
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
-from opentelemetry import baggage, context
 
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.base.manifest import load_lessons
-from rag_tutorials.course.judging import catalog, checks
-from rag_tutorials.course.judging.expected import Rule
+from rag_tutorials.course.judging import catalog
+from rag_tutorials.course.judging.comparing import wrong_parts
+from rag_tutorials.course.judging.exercise import Exercise
+from rag_tutorials.course.judging.expected import ExpectedSpan, Rule
 from rag_tutorials.course.judging.prediction import Prediction
 
 ROOT = Path(__file__).parents[4]
@@ -30,7 +29,9 @@ def test_a_lessons_definitions(lesson: str) -> None:
         assert catalog.find(one.id) is one
         assert len(set(one.hints)) == 3, f"{one.id} needs three different hints"
         asks = isinstance(one.returns, Rule)  # of another backend, say, than this Phoenix
-        assert one.expect or one.facts or one.also or asks, f"{one.id} looks at nothing"
+        looks = one.expect or one.facts or one.also or asks
+        assert looks or one.id == "08.3", f"{one.id} looks at nothing"  # whose run looks
+        assert 1 <= one.minutes <= 15
         assert one.run or not (one.raises or one.returns), f"{one.id} runs nothing"
 
 
@@ -56,47 +57,10 @@ def test_an_unknown_exercise_names_the_known_ones() -> None:
     ],
 )
 def test_the_part_that_is_wrong_is_named(answer: Any, truth: Any, wrong: list[str]) -> None:
-    said = checks._wrong_parts(answer, truth)
+    said = wrong_parts(answer, truth)
     assert len(said) == len(wrong)
     for sentence, beginning in zip(said, wrong, strict=True):
         assert sentence.startswith(beginning)
-
-
-@pytest.mark.parametrize(
-    ("passage", "tells"), [("Your code is Q-2290-B.", True), ("Your code is secret.", False)]
-)
-def test_a_model_that_is_not_told_the_code_is_seen(passage: str, tells: bool) -> None:
-    answers = httpx2.MockTransport(lambda request: httpx2.Response(200, json={}))
-
-    def my_door(code: str) -> str:
-        with httpx2.Client(transport=answers) as client:
-            client.post("http://model.test/v1/chat/completions", json={"messages": [passage]})
-        return "your code"
-
-    run = catalog.find("04.3").run
-    assert run is not None
-    if tells:
-        assert run(None, my_door) == "your code"
-    else:
-        with pytest.raises(checks.MistakeError, match="not told the code"):
-            run(None, my_door)
-
-
-def test_baggage_that_is_left_attached_is_seen() -> None:
-    def research(questions: object, session_id: str, detaches: bool = False) -> list[str]:
-        token = context.attach(baggage.set_baggage("session.id", session_id))
-        if detaches:
-            context.detach(token)
-        return ["passage"]
-
-    run = catalog.find("06.3").run
-    assert run is not None
-    with pytest.raises(checks.MistakeError, match=r"`session.id` is still attached as baggage"):
-        contextvars.copy_context().run(run, None, research)
-    clean = contextvars.copy_context().run(
-        run, None, lambda questions, session_id: research(questions, session_id, detaches=True)
-    )
-    assert clean == ["passage"]
 
 
 def test_the_examples_in_contributing_run() -> None:
@@ -109,5 +73,5 @@ def test_the_examples_in_contributing_run() -> None:
     assert all(isinstance(one, Prediction) for one in names["PREDICTIONS"])
     made = names["EXERCISES"]
     assert isinstance(made, tuple)
-    assert all(isinstance(one, checks.Exercise) for one in made)
-    assert isinstance(eval(tree, names), checks.ExpectedSpan)
+    assert all(isinstance(one, Exercise) for one in made)
+    assert isinstance(eval(tree, names), ExpectedSpan)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import signal
 import threading
 from collections.abc import Callable
 
 import pytest
-from opentelemetry import trace
+from opentelemetry import baggage, trace
 from opentelemetry.context import attach, detach
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -126,3 +127,38 @@ def test_it_survives_processors_that_replace_the_others(
     record(lambda: None, provider)
     provider._active_span_processor._span_processors = ()
     assert names(record(lambda: span("again").__enter__().end(), provider)) == ["again"]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_what_is_left_attached_is_named(provider: TracerProvider, asynchronous: bool) -> None:
+    def work() -> None:
+        attach(baggage.set_baggage("session.id", "s"))
+
+    async def work_async() -> None:
+        work()
+
+    assert record(work_async if asynchronous else work, provider).left == "session.id"
+    assert record(lambda: None, provider).left is None
+    span = provider.get_tracer("test").start_span("open")
+    assert record(lambda: attach(trace.set_span_in_context(span)), provider).left == "open"
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="Windows has no signal to a thread")
+def test_an_interrupt_ends_what_is_awaited(provider: TracerProvider) -> None:
+    started, ended = threading.Event(), threading.Event()
+
+    async def work() -> None:
+        try:
+            started.set()
+            await asyncio.sleep(600)
+        finally:
+            ended.set()
+
+    def interrupt() -> None:
+        started.wait(60)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        record(work, provider)
+    assert ended.is_set()

@@ -15,10 +15,10 @@ from rag_tutorials.course.student.table import table
 
 HINTS = ("a", "b", "c")
 EXERCISES = {
-    "00": (Exercise(id="00.1", title="Read <b>", hints=HINTS, facts=len),),
+    "00": (Exercise(id="00.1", title="Read <b>", minutes=3, hints=HINTS, facts=len),),
     "01": (
-        Exercise(id="01.1", title="Write", hints=HINTS, facts=len),
-        Exercise(id="01.2", title="Repair", hints=HINTS, facts=len),
+        Exercise(id="01.1", title="Write", minutes=3, hints=HINTS, facts=len),
+        Exercise(id="01.2", title="Repair", minutes=3, hints=HINTS, facts=len),
     ),
 }
 PREDICTIONS = {

@@ -12,13 +12,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, Status, StatusCode, Tracer, format_span_id
 
-from rag_tutorials.course.judging.expected import (
-    Comparison,
-    ExpectedSpan,
-    Rule,
-    expected_text,
-    span,
-)
+from rag_tutorials.course.judging.comparison import Comparison
+from rag_tutorials.course.judging.drawing import Drawing
+from rag_tutorials.course.judging.expected import ExpectedSpan, Rule, span
 from rag_tutorials.course.traces.annotations import Annotation
 from rag_tutorials.course.traces.found import Found
 from rag_tutorials.course.traces.spans import from_sdk
@@ -54,7 +50,7 @@ class Recorded:
         }
         found = Found(from_sdk(one) for one in self.finished)
         comparison = Comparison(expected, found, links=lambda one: links[one.span_id], **more)
-        return list(comparison.differences())
+        return [mistake.sentence for mistake in comparison.differences()]
 
 
 @pytest.fixture
@@ -232,9 +228,9 @@ def test_parallel_children_need_no_order(recorded: Recorded) -> None:
         ({"top_k": Rule("1 or more", lambda k: k >= 1)}, None),
         ({"output.value": ...}, "`step` has no attribute `output.value`."),
         ({"input.valeu": ...}, "`step` has no attribute `input.valeu`; did you mean it by"),
-        ({"input.value": "bye"}, "`step` has `input.value` = hello; it should be bye."),
-        ({"top_k": str}, "`step` has `top_k` = 5 (int); it should be text."),
-        ({"flag": int}, "`step` has `flag` = true (bool); it should be a whole number."),
+        ({"input.value": "bye"}, "`step` has `input.value` = hello; it should be `bye`."),
+        ({"top_k": str}, "`step` has `top_k` = 5 (a whole number); it should be text."),
+        ({"flag": int}, "`step` has `flag` = true (true or false); it should be a whole number."),
         ({"top_k": None}, "`step` has the attribute `top_k`; it should not."),
         (
             {"top_k": Rule("10 or more", lambda k: k >= 10)},
@@ -284,14 +280,14 @@ def test_events(recorded: Recorded) -> None:
     assert recorded.differences(span("step", events={"exception": 2, "retry": 0})) == []
     assert recorded.differences(span("step", events={"cache-miss": {"key": str}})) == []
     assert recorded.differences(span("step", events={"exception": 1})) == [
-        "`step` has 2 events `exception`; it should have 1."
+        "`step` has 2 `exception` events; it should have 1."
     ]
     assert recorded.differences(span("step", events={"retry": {}})) == [
-        "`step` has no event `retry`."
+        "`step` has no `retry` event."
     ]
     wrong = span("step", events={"cache-miss": {"key": "home"}})
     assert recorded.differences(wrong) == [
-        "The event `cache-miss` of `step` has `key` = abroad; it should be home."
+        "The event `cache-miss` of `step` has `key` = abroad; it should be `home`."
     ]
 
 
@@ -314,7 +310,7 @@ DOWN = Annotation(
         ({"user feedback": 1, "note": 0}, None),
         (
             {"user feedback": {"source": "APP"}},
-            "The annotation `user feedback` of `turn` has `source` = API; it should be APP.",
+            "The annotation `user feedback` of `turn` has `source` = API; it should be `APP`.",
         ),
         (
             {"user feedback": {"explanation": str}},
@@ -333,8 +329,9 @@ def test_annotations(recorded: Recorded, wanted: dict[str, Any], sentence: str |
         pass
     turn = replace(from_sdk(recorded.finished[0]), annotations=(DOWN,))
     comparison = Comparison((span("turn", annotations=wanted),), Found([turn]))
-    assert list(comparison.differences()) == ([sentence] if sentence else [])
-    assert ("annotation user feedback" in comparison.texts()[1]) is True
+    assert [one.sentence for one in comparison.differences()] == ([sentence] if sentence else [])
+    drawing = Drawing(comparison.expected, comparison.found)
+    assert "annotation user feedback" in drawing.found()
 
 
 def test_a_secret_in_an_annotation_is_seen(recorded: Recorded) -> None:
@@ -343,7 +340,7 @@ def test_a_secret_in_an_annotation_is_seen(recorded: Recorded) -> None:
     said = replace(DOWN, name="note", explanation="ask ada@example.com")
     turn = replace(from_sdk(recorded.finished[0]), annotations=(said,))
     comparison = Comparison((), Found([turn]), without=("ada@example.com",))
-    assert list(comparison.differences()) == [
+    assert [one.sentence for one in comparison.differences()] == [
         "The secret is still in the annotation `note` (`explanation`) of `turn`."
     ]
 
@@ -377,29 +374,48 @@ def test_a_secret_is_found_wherever_it_is_and_not_repeated(recorded: Recorded, p
     assert sentence.startswith("The secret is still in")
     found = Found(from_sdk(one) for one in recorded.finished)
     asked = span(name, attributes={"input.value": ...})
-    shown = Comparison((asked,), found, without=(secret,)).texts()[1]
-    assert "name" in place or secret not in shown
+    assert secret not in Drawing((asked,), found).found(without=(secret,))
 
 
-def test_the_expected_tree_as_text() -> None:
-    text = expected_text(
-        [
-            span(
-                "request", "CHAIN",
-                span("ask", times=2, status="OK", attributes={"top_k": int, "debug": None}),
-                span("end", events={"exception": 0, "retry": 2}, links=["request"]),
-                attributes={"input.value": "hello"},
-            )
-        ]
-    )  # fmt: skip
-    assert text.splitlines() == [
-        "request  CHAIN",
-        "│  input.value = hello",
-        "├─ ask (2 times)  status OK",
-        "│     top_k: a whole number",
-        "│     no debug",
-        "└─ end",
-        "      no event exception",
-        "      event retry (2 times)",
-        "      link to request",
+def test_a_number_that_was_set_as_text_is_named_with_both_types(recorded: Recorded) -> None:
+    with recorded.span("step", attributes={"count": "3", "score": "0.5"}):
+        pass
+    assert recorded.differences(span("step", attributes={"count": 3, "score": float})) == [
+        "`step` has `count` = 3 (text); it should be the number 3.",
+        "`step` has `score` = 0.5 (text); it should be a number.",
     ]
+
+
+def test_a_misnamed_span_is_not_taken_for_one_that_is_expected_elsewhere(
+    recorded: Recorded,
+) -> None:
+    with (
+        recorded.span("leave-request", "AGENT"),
+        recorded.span("the tool", "TOOL"),
+    ):
+        pass
+    wanted = span("leave-request", "AGENT", span("leave_left", "TOOL"))
+    assert recorded.differences(wanted) == [
+        "There is no span named `leave_left`; did you mean it by `the tool`?"
+    ]
+
+
+def test_an_exception_event_that_tells_nothing_is_none(recorded: Recorded) -> None:
+    with recorded.span("step") as one:
+        one.add_event("exception")
+    assert recorded.differences(span("step", events={"exception": 1})) == [
+        "`step` has no `exception` events; it should have 1."
+    ]
+
+
+def test_hints_belong_to_the_mistake(recorded: Recorded) -> None:
+    with recorded.span("request", "LLM") as one:
+        one.set_attribute("count", "3")
+    found = Found(from_sdk(one) for one in recorded.finished)
+    rule = Rule("1 or more", lambda count: count >= 1, "Count them.")
+    wanted = span("request", "CHAIN", attributes={"count": rule})
+    kind, count = Comparison((wanted,), found).differences()
+    assert "`openinference.span.kind`, with the value `CHAIN`" in kind.hint
+    assert count.hint == "Count them."
+    own = span("request", "CHAIN", hint="Look at the root.")
+    assert [one.hint for one in Comparison((own,), found).differences()] == ["Look at the root."]

@@ -1,0 +1,126 @@
+"""Step one of a judgement: run what the student gave, and read its traces back from Phoenix."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from opentelemetry.sdk.trace import TracerProvider
+
+from rag_tutorials.course.base.errors import CourseError, sentence_of
+from rag_tutorials.course.judging.exercise import Exercise
+from rag_tutorials.course.judging.expected import ExpectedSpan, every, said_of, size_of
+from rag_tutorials.course.judging.given import flat, links_of, span_id_of
+from rag_tutorials.course.judging.recorder import record
+from rag_tutorials.course.judging.seen import Seen, in_notebook
+from rag_tutorials.course.judging.surroundings import Surroundings
+from rag_tutorials.course.judging.watching import Watch
+from rag_tutorials.course.traces import spans
+from rag_tutorials.course.traces.found import Found
+from rag_tutorials.course.traces.spans import SpanRecord, from_sdk
+
+_ARRIVAL_S = 10.0
+_PAUSE_S = 0.03
+_TRACES_AT_ONCE = 50  # ids in one address
+
+
+def run(
+    course: Surroundings, exercise: Exercise, given: Sequence[Any], provider: TracerProvider
+) -> Seen:
+    """Exercise what was given, and note all that it does."""
+    watch = Watch(tuple(_watched(exercise)), exercise.together)
+
+    def call() -> Any:
+        assert exercise.run is not None
+        return exercise.run(course, *given)
+
+    with watch.watching():
+        recording = record(call, provider)
+    return Seen(
+        course,
+        given,
+        returned=recording.value,
+        error=recording.error,
+        made=Found(from_sdk(span) for span in recording.ended),
+        links=recording.links,
+        unended=recording.unended,
+        left=recording.left,
+        deeds=watch.deeds,
+    )
+
+
+def read(seen: Seen, exercise: Exercise, expected: Sequence[ExpectedSpan]) -> bool:
+    """Read the traces back into ``seen.found``; say whether all that was made is there."""
+    course = seen.course
+    if exercise.run is not None:
+        trace_ids = seen.made.trace_ids
+        span_ids = frozenset(span.span_id for span in seen.made.spans)
+    else:
+        targets = list(flat(seen.given[1:] if exercise.facts else seen.given))
+        if not targets:  # a question about the whole project
+            seen.found = _look(course, exercise, expected, ())
+            return True
+        trace_ids = tuple(dict.fromkeys(spans.trace_id_of(target) for target in targets))
+        span_ids = frozenset(filter(None, map(span_id_of, targets)))
+        seen.links = links_of(seen.given)
+    if not trace_ids:
+        return True
+    # Another process may still add to the traces; ours are complete when they are there.
+    number = size_of(expected) if exercise.patience else 0
+    said = said_of(exercise.session) + sum(said_of(one.annotations) for one in every(expected))
+    deadline = time.monotonic() + _ARRIVAL_S
+    arrived = False
+    while True:
+        seen.found = _look(course, exercise, expected, trace_ids)
+        have = {span.span_id for span in seen.found.spans}
+        if not arrived and span_ids <= have and set(trace_ids) <= set(seen.found.trace_ids):
+            arrived = True
+            deadline = min(deadline, time.monotonic() + exercise.patience)
+        whole = len(have) >= number and _said(seen.found) >= said
+        if (arrived and whole) or time.monotonic() >= deadline:
+            return arrived
+        time.sleep(_PAUSE_S)
+
+
+def _watched(exercise: Exercise) -> Iterator[Callable[..., Any]]:
+    """Yield the functions to watch; a name is looked up below its decorators."""
+    for each in exercise.watch:
+        function = in_notebook(each) if isinstance(each, str) else each
+        if callable(function):
+            yield inspect.unwrap(function)
+
+
+def _said(found: Found) -> int:
+    return len(found.session_annotations) + sum(len(span.annotations) for span in found.spans)
+
+
+def _look(
+    course: Surroundings,
+    exercise: Exercise,
+    expected: Sequence[ExpectedSpan],
+    trace_ids: Sequence[str],
+) -> Found:
+    """Return what Phoenix has now of these traces, or of the project."""
+    spans: list[SpanRecord] = []
+    try:
+        if not trace_ids:
+            spans += course.fetch()
+        for start in range(0, len(trace_ids), _TRACES_AT_ONCE):
+            spans += course.fetch(trace_ids=list(trace_ids[start : start + _TRACES_AT_ONCE]))
+        if (
+            exercise.annotated
+            or exercise.session
+            or any(one.annotations for one in every(expected))
+        ):
+            said = course.session_annotations(*Found(spans).session_ids)
+            return Found(course.annotated(spans), said)
+    except CourseError:
+        raise
+    except Exception as error:
+        raise CourseError(
+            f"Phoenix could not be read ({sentence_of(error)}); run the cells at the top of this "
+            "notebook again, then this one."
+        ) from error
+    return Found(spans)

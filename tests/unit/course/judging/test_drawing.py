@@ -1,0 +1,59 @@
+"""Expected and found traces as text, with the lines that differ marked."""
+
+from __future__ import annotations
+
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from rag_tutorials.course.judging.comparison import Comparison
+from rag_tutorials.course.judging.drawing import Drawing
+from rag_tutorials.course.judging.expected import span
+from rag_tutorials.course.traces.found import Found
+from rag_tutorials.course.traces.spans import from_sdk
+
+
+def test_the_expected_tree_as_text() -> None:
+    wanted = span(
+        "request", "CHAIN",
+        span("ask", times=2, status="OK", attributes={"top_k": int, "debug": None}),
+        span("end", events={"exception": 0, "retry": 2}, links=["request"]),
+        attributes={"input.value": "hello"},
+    )  # fmt: skip
+    assert Drawing((wanted,), Found()).expected().splitlines() == [
+        "request  CHAIN",
+        "│  input.value = hello",
+        "├─ ask (2 times)  status OK",
+        "│     top_k: a whole number",
+        "│     no debug",
+        "└─ end",
+        "      no event exception",
+        "      event retry (2 times)",
+        "      link to request",
+    ]
+
+
+def test_the_lines_that_differ_are_marked_on_both_sides() -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("test")
+    with (
+        tracer.start_as_current_span("request", attributes={"input.value": "a", "n": 1}),
+        tracer.start_as_current_span("retreival"),
+    ):
+        pass
+    found = Found(map(from_sdk, exporter.get_finished_spans()))
+    wanted = span("request", None, span("retrieval"), attributes={"input.value": "b", "n": 1})
+    drawing = Drawing((wanted,), found, list(Comparison((wanted,), found).differences()))
+    assert drawing.expected().splitlines() == [
+        "request",
+        "│  input.value = b  ←",
+        "│  n = 1",
+        "└─ retrieval  ←",
+    ]
+    assert drawing.found().splitlines() == [
+        "request  UNKNOWN",
+        "│  input.value = a  ←",
+        "│  n = 1",
+        "└─ retreival  UNKNOWN  ←",
+    ]
