@@ -10,10 +10,12 @@ import nbformat
 import pytest
 
 from rag_tutorials.course.base.manifest import Lesson, load_lessons
+from rag_tutorials.course.judging import catalog
 
 FOLDER = Path(__file__).parents[3] / "notebooks"
 LESSONS = load_lessons(FOLDER / "course.toml")
 LONGEST_CELL = 25  # lines
+LONGEST_LESSON = 45  # minutes
 KEY = re.compile(r"sk-[A-Za-z0-9_-]{16,}|px_[A-Za-z0-9]{16,}|eyJ[A-Za-z0-9_-]{20,}")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|Users|tmp|work)/\w")
 
@@ -157,6 +159,29 @@ def test_code_cells_are_short_and_explained(lesson: Lesson) -> None:
     assert max(lines) <= LONGEST_CELL
     words = len(prose(lesson).split())
     assert words / sum(lines) >= 5, "a lesson explains"
+
+
+def outside_exercises(lesson: Lesson) -> tuple[int, int]:
+    """Return the words and lines of code to read; an exercise's minutes include its own."""
+    words = lines = 0
+    for cell in load(lesson)["cells"]:
+        if cell["cell_type"] == "code":
+            written = [line for line in source(cell).splitlines() if line.strip()]
+            lines += 0 if cell["metadata"].get("tags") else len(written)
+        elif not source(cell).startswith("<details><summary>Hint"):
+            words += len(re.sub(r"(?ms)^## Exercise .*?(?=^## |\Z)", "", source(cell)).split())
+    return words, lines
+
+
+@by_lesson
+def test_the_minutes_are_those_that_it_takes(lesson: Lesson) -> None:
+    """Reading at 200 words a minute, code at 20 lines, and the exercises as they were timed."""
+    words, lines = outside_exercises(lesson)
+    exercises = sum(exercise.minutes for exercise in catalog.of_lesson(lesson.number))
+    minutes = round(words / 200 + lines / 20 + exercises)
+    low, high = lesson.minutes
+    assert low <= minutes <= high <= LONGEST_LESSON
+    assert high - low <= 10
 
 
 @by_lesson
