@@ -101,6 +101,44 @@ def test_a_label_varies_where_the_truth_does(
     assert score.explanation
 
 
+CONTEXT = (
+    "Up to 10 days of annual leave carry over into the next year.\n\n"
+    "Annual leave must be requested with 14 days' notice."
+)
+CARRIED = "How many days of annual leave carry over into the next year?"
+SILENT = "Judge the answer by the context."
+SAYS_WHEN = f'{SILENT} "I don\'t know" is right if the answer is not in the context.'
+
+
+@pytest.mark.parametrize(
+    ("rubric", "label", "question", "answer"),
+    [
+        (SILENT, "right", CARRIED, "Up to 10 days of annual leave carry over into the next year."),
+        (SILENT, "wrong", CARRIED, "Up to 11 days of annual leave carry over into the next year."),
+        (SILENT, "wrong", CARRIED, "14 days' notice."),
+        (SILENT, "wrong", "When do stock options vest?", "I don't know."),
+        (SAYS_WHEN, "right", "When do stock options vest?", "I don't know."),
+        (SAYS_WHEN, "wrong", CARRIED, "I don't know."),
+    ],
+)
+def test_what_is_right_by_a_context_depends_on_what_the_prompt_says_of_refusals(
+    rubric: str, label: str, question: str, answer: str, llm: Any
+) -> None:
+    from phoenix.evals import create_classifier
+
+    judge = create_classifier(
+        name="verdict",
+        prompt_template=(
+            f"{rubric}\n<question>{{{{question}}}}</question>\n"
+            "<context>{{context}}</context>\n<answer>{{answer}}</answer>"
+        ),
+        llm=llm,
+        choices={"right": 1, "wrong": 0},
+    )
+    (score,) = judge.evaluate({"question": question, "context": CONTEXT, "answer": answer})
+    assert score.label == label, score.explanation
+
+
 def test_an_explanation_is_in_words_of_the_texts(llm: Any) -> None:
     from phoenix.evals.metrics import RetrievalRelevanceEvaluator
 

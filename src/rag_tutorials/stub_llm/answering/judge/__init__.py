@@ -6,6 +6,9 @@ it can be told from a good judge; where it is blind, and on purpose:
 
 - correctness without a context: it sees that the output speaks of the question; a confident wrong
   answer passes, and every "I don't know" is taken for a mistake
+- correctness with a context: it sees what faithfulness sees, and an answer that takes up little of
+  the question; an "I don't know" is a mistake unless the prompt says when it is right, and then it
+  is one where the context shares half of the question's words
 - faithfulness: it sees words from nowhere, changed numbers, "may" for "must"; a statement of the
   context that answers another question passes
 - relevance: it sees words that question and text share; a text that says the same in other words is

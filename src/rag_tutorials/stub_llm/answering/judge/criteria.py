@@ -36,6 +36,12 @@ _INSULT = re.compile(
     r"hate (?:all|those|these)|kill (?:you|him|her|them)|disgusting|vermin|go to hell|loser)\b",
     re.IGNORECASE,
 )
+_ABOUT_RIGHT = re.compile(r"\b(?:right|correct|accurate|pass|good)\b", re.IGNORECASE)
+_ABOUT_REFUSALS = re.compile(
+    r"\b(?:i (?:do not|don['\u2019]t) know|refus\w*|declin\w*|abstain\w*|unanswerable|"
+    r"not (?:in|hold|contain|say)\w*)\b",
+    re.IGNORECASE,
+)
 _FRICTION = re.compile(
     r"\b(?:that(?:['\u2019]s| is) (?:wrong|not what)|not what i|i (?:already )?(?:said|told|asked)|"
     r"you(?:['\u2019]re| are) (?:wrong|not)|no[,!.]|again\b|useless|frustrat\w*|annoy\w*|"
@@ -55,6 +61,8 @@ _STRAY_SHARE = 0.4
 _SAME_STATEMENT = 0.6
 """The share of a sentence's words that a context sentence must hold to be about the same thing."""
 _RELEVANT_SHARE = 0.6
+_ANSWERING_SHARE = 0.5
+"""The share of a question's words that a text must hold more than, to be taken for its answer."""
 _CONCISE_WORDS = 45
 
 
@@ -81,6 +89,8 @@ def look(fields: Fields, labels: str, prompt: str) -> Verdict:
         if "expected" in fields:
             return _matches(fields["output"], fields["expected"])
         if "context" in fields:
+            if "question" in fields and _ABOUT_RIGHT.search(labels):
+                return _right(fields, _rubric(prompt, fields))
             return _faithful(fields.get("question", ""), fields["context"], fields["output"])
     elif "context" in fields:
         return _relevant(fields.get("question", ""), fields["context"])
@@ -179,6 +189,30 @@ def _faithful(question: str, context: str, output: str) -> Verdict:
         if problem:
             return False, problem
     return True, "The response says what the context says, numbers and conditions included."
+
+
+def _right(fields: Fields, rubric: str) -> Verdict:
+    """Whether an output is the right one, as far as a context tells, by what the rubric says."""
+    question, context, output = fields["question"], fields["context"], fields["output"]
+    asked = set(content_words(question))
+    if _UNKNOWN.search(output):
+        if not _ABOUT_REFUSALS.search(rubric):
+            return False, "The response does not answer."
+        parts = re.split(r"\n\s*\n", context)
+        if asked and max(_covers(asked, part) for part in parts) >= _ANSWERING_SHARE:
+            return False, "The context speaks of what the question asks, and the response declines."
+        return True, "The context does not hold the answer, and the response says so."
+    good, why = _faithful(question, context, output)
+    if good and _covers(asked, output) <= _ANSWERING_SHARE:
+        return False, "The response speaks of something else than the question."
+    return good, why
+
+
+def _rubric(prompt: str, fields: Fields) -> str:
+    """Return the prompt without what is judged."""
+    for text in filter(None, fields.values()):
+        prompt = prompt.replace(text, " ")
+    return prompt
 
 
 def _conflict(sentence: str, statements: Sequence[str], everything: str) -> str | None:
