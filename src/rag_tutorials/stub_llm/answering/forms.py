@@ -124,14 +124,26 @@ def without_form(conversation: Conversation, form: Form) -> Conversation:
 
 
 def without_described(conversation: Conversation) -> Conversation:
-    """Return the conversation without what its messages say about a form that the API has too."""
+    """Return the conversation without what its messages say about a form that the API has too.
+
+    Other JSON in a message is what the request is about: the tools of an agent that is judged.
+    """
+    forced = conversation.forced_tool
+    asked = next((t.parameters for t in conversation.tools if t.name == forced), None)
+    names = _names(asked or conversation.schema or {})
     messages = [
         replace(message, content=_without(message.content) or message.content)
-        if message.role == "user" and _ASKS.search(message.content) and _described(message.content)
+        if message.role == "user"
+        and _ASKS.search(message.content)
+        and names & _names(_described(message.content) or {})
         else message
         for message in conversation.messages
     ]
     return replace(conversation, messages=messages)
+
+
+def _names(schema: Schema) -> set[str]:
+    return set(schema.get("properties") or {})
 
 
 def _described(text: str) -> Schema | None:
