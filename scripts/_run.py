@@ -92,7 +92,7 @@ def private_folder(folder: Path) -> None:
 
 
 def open_private(path: str, flags: int) -> int:
-    """Open a file, for `open(…, opener=open_private)`; if it is new, for this user alone."""
+    """Open a file, for ``open(…, opener=open_private)``; if it is new, for this user alone."""
     return os.open(path, flags, 0o600)
 
 

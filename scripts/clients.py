@@ -1,8 +1,8 @@
 """Drive the stub with the clients that students use, each at its newest, and say which get through.
 
-`python scripts/course.py clients [NAME ...]` runs this in the course's environment. Each client has
-an environment of its own in .course/clients, made or renewed on demand; nothing of them is in the
-course's lock. What is run is in tests/clients.
+``python scripts/course.py clients [NAME ...]`` runs this in the course's environment. Each client
+has an environment of its own in .course/clients, made or renewed on demand; nothing of them is in
+the course's lock. What is run is in tests/clients.
 """
 
 import argparse

@@ -17,7 +17,7 @@ def semantic_chunk_documents(
     section.
 
     Args:
-        documents: With ids that are all different, as `load_handbook_documents` gives them.
+        documents: With ids that are all different, as ``load_handbook_documents`` gives them.
         min_characters: A shorter paragraph joins the next one where both fit.
         max_characters: A longer paragraph is cut between sentences; only a single longer sentence
             exceeds it.

@@ -1,7 +1,7 @@
-"""Composes the handbook and the queries from the sources under `data/source`.
+"""Composes the handbook and the queries from the sources under ``data/source``.
 
 Each numbered TOML file there is one section of the handbook with the questions that it answers;
-`unanswerable.toml` holds the questions that no section answers. Keeping a question beside the
+``unanswerable.toml`` holds the questions that no section answers. Keeping a question beside the
 text that answers it lets the generator prove that every expected fact is really in the handbook.
 """
 
@@ -53,7 +53,7 @@ def load_source(folder: Path) -> tuple[list[Document], list[QueryExample]]:
 
 
 def render_handbook(documents: Sequence[Document]) -> str:
-    """Return the handbook as text that `load_handbook_documents` reads back."""
+    """Return the handbook as text that ``load_handbook_documents`` reads back."""
     parts = [_underlined(HANDBOOK_TITLE, "=")]
     for number, document in enumerate(documents, start=1):
         parts.append(_underlined(f"{number}. {document.title}", "-"))

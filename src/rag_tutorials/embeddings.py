@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 DEFAULT_EMBEDDING_MODEL = "text-embedding-3-small"
 
 
+def embedding_model() -> str:
+    """Return the embedding model's name: OPENAI_EMBEDDING_MODEL, else DEFAULT_EMBEDDING_MODEL."""
+    return os.environ.get("OPENAI_EMBEDDING_MODEL") or DEFAULT_EMBEDDING_MODEL
+
+
 def embed_texts(
     texts: Sequence[str],
     model: str | None = None,
@@ -24,7 +29,7 @@ def embed_texts(
 
     Args:
         texts: None of them blank.
-        model: The embedding model; by default OPENAI_EMBEDDING_MODEL, else text-embedding-3-small.
+        model: The embedding model; by default OPENAI_EMBEDDING_MODEL, else the default.
         client: By default one for the endpoint in the environment.
         batch_size: How many texts a request asks for.
 
@@ -39,7 +44,7 @@ def embed_texts(
         raise ValueError(f"batch_size must be at least 1, not {batch_size}.")
     for position, text in enumerate(texts):
         nonblank_text(text, f"Text {position}")
-    model = model or os.environ.get("OPENAI_EMBEDDING_MODEL") or DEFAULT_EMBEDDING_MODEL
+    model = model or embedding_model()
     vectors: list[list[float]] = []
     for start in range(0, len(texts), batch_size):
         batch = list(texts[start : start + batch_size])

@@ -63,7 +63,7 @@ def load_queries(path: str | os.PathLike[str]) -> list[QueryExample]:
     Raises:
         OSError: The file is missing (FileNotFoundError), a folder, or cannot be read.
         ValueError: A line has broken JSON, an unknown or missing field, an unknown kind, a text
-            that is blank or holds half a character, or a `query_id` that an earlier one has; the
+            that is blank or holds half a character, or a ``query_id`` that an earlier one has; the
             sentence names the line.
     """
     queries: dict[str, QueryExample] = {}
@@ -119,7 +119,7 @@ def query_from_record(record: object) -> QueryExample:
 def document_ids(titles: Iterable[str]) -> list[str]:
     """Return an id for each section title, all different.
 
-    It is the title's slug, or `section` if that is empty. Where an earlier section has it, a
+    It is the title's slug, or ``section`` if that is empty. Where an earlier section has it, a
     number is added, from 2 on, that makes an id which no other section has.
     """
     slugs = [document_id_of(title) or "section" for title in titles]
@@ -136,7 +136,7 @@ def document_ids(titles: Iterable[str]) -> list[str]:
 
 
 def document_id_of(title: str) -> str:
-    """Return the slug of a section title: `International work` becomes `international-work`.
+    """Return the slug of a section title: ``International work`` becomes ``international-work``.
 
     Letters and digits of every script stay, with the marks on them, in the one form that Unicode
     gives to texts that are to be compared (NFKC, case folded). It is empty without any.

@@ -26,7 +26,7 @@ def shared_client() -> "OpenAI":
 
 
 def new_async_client() -> "AsyncOpenAI":
-    """Return a client for one `async with`.
+    """Return a client for one ``async with``.
 
     It is not kept, because its connections belong to one event loop and would outlive it.
 

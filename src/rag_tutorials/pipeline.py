@@ -17,7 +17,7 @@ class Retriever(Protocol):
     """Finds the chunks that are nearest to a question."""
 
     def __call__(self, question: str, top_k: int = 5) -> list[RetrievalResult]:
-        """Return at most `top_k` chunks, best first."""
+        """Return at most ``top_k`` chunks, best first."""
 
 
 def build_dense_retriever(
@@ -40,8 +40,8 @@ def build_dense_retriever(
 
     Raises:
         ValueError: There are no chunks, or one cannot be embedded. From the retriever, before
-            anything is sent: the question is no text, is empty or cannot be sent, or `top_k` is no
-            whole number from 1 on. The exceptions of the OpenAI client pass through.
+            anything is sent: the question is no text, is empty or cannot be sent, or ``top_k`` is
+            no whole number from 1 on. The exceptions of the OpenAI client pass through.
     """
     if not chunks:
         raise ValueError("No chunks to index: load the handbook and chunk it first.")
@@ -49,7 +49,7 @@ def build_dense_retriever(
     collection = build_index(collection_name, chunks, vectors)
 
     def retriever(question: str, top_k: int = 5) -> list[RetrievalResult]:
-        """Return the `top_k` chunks nearest to the question, best first."""
+        """Return the ``top_k`` chunks nearest to the question, best first."""
         nonblank_text(question, "The question")
         number = _whole_number(top_k)
         [vector] = embed_texts([question], embedding_model, client)

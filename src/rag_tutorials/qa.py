@@ -58,7 +58,7 @@ def answer_with_context(
     Args:
         question: Not blank.
         context: The passages, best first.
-        model: The chat model; by default OPENAI_CHAT_MODEL, else gpt-4.1-mini.
+        model: The chat model; by default OPENAI_CHAT_MODEL, else DEFAULT_CHAT_MODEL.
         client: By default one for the endpoint in the environment.
 
     Raises:
@@ -67,7 +67,7 @@ def answer_with_context(
     """
     messages = build_messages(question, context)
     completion = (client or shared_client()).chat.completions.create(
-        model=model or _chat_model(), messages=messages
+        model=model or chat_model(), messages=messages
     )
     return completion.choices[0].message.content or ""
 
@@ -78,7 +78,7 @@ async def answer_with_context_async(
     model: str | None = None,
     client: "AsyncOpenAI | None" = None,
 ) -> str:
-    """Do what `answer_with_context` does, without blocking the event loop."""
+    """Do what ``answer_with_context`` does, without blocking the event loop."""
     messages = build_messages(question, context)
     if client is None:
         async with new_async_client() as own:
@@ -90,10 +90,11 @@ async def _complete(
     client: "AsyncOpenAI", messages: "list[ChatCompletionMessageParam]", model: str | None
 ) -> str:
     completion = await client.chat.completions.create(
-        model=model or _chat_model(), messages=messages
+        model=model or chat_model(), messages=messages
     )
     return completion.choices[0].message.content or ""
 
 
-def _chat_model() -> str:
+def chat_model() -> str:
+    """Return the chat model's name: OPENAI_CHAT_MODEL, else DEFAULT_CHAT_MODEL."""
     return os.environ.get("OPENAI_CHAT_MODEL") or DEFAULT_CHAT_MODEL

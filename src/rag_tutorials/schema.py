@@ -10,8 +10,8 @@ QueryKind = Literal["direct", "paraphrase", "unanswerable"]
 class Document:
     """One section of the handbook.
 
-    `document_id` is a stable slug such as `international-work`; `title` is its heading;
-    `text` is the body, paragraphs separated by an empty line, without the heading.
+    ``document_id`` is a stable slug such as ``international-work``; ``title`` is its heading;
+    ``text`` is the body, paragraphs separated by an empty line, without the heading.
     """
 
     document_id: str
@@ -23,7 +23,7 @@ class Document:
 class Chunk:
     """A passage of one document, the unit that is embedded and retrieved.
 
-    `chunk_id` is `<document_id>-<two-digit position, from 00>`.
+    ``chunk_id`` is ``<document_id>-<two-digit position, from 00>``.
     """
 
     chunk_id: str
@@ -35,9 +35,9 @@ class Chunk:
 class QueryExample:
     """A question with what a right answer needs.
 
-    `kind` is `direct` (asked in the handbook's words), `paraphrase` (asked in other words)
-    or `unanswerable`. For an unanswerable question the other two fields are `None`; otherwise
-    `target_document_id` names the document that answers it and `expected_fact` is a string
+    ``kind`` is ``direct`` (asked in the handbook's words), ``paraphrase`` (asked in other words)
+    or ``unanswerable``. For an unanswerable question the other two fields are ``None``; otherwise
+    ``target_document_id`` names the document that answers it and ``expected_fact`` is a string
     that a right answer must contain, compared without regard to case.
     """
 
@@ -50,7 +50,7 @@ class QueryExample:
 
 @dataclass(frozen=True, slots=True)
 class RetrievalResult:
-    """A retrieved chunk; `score` is the cosine similarity, `source` names the retriever."""
+    """A retrieved chunk; ``score`` is the cosine similarity, ``source`` names the retriever."""
 
     chunk_id: str
     score: float

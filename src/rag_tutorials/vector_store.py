@@ -60,7 +60,7 @@ def build_index(
 
 
 def search(collection: "Collection", vector: Sequence[float], top_k: int) -> list[RetrievalResult]:
-    """Return the `top_k` nearest chunks, best first, or all when there are fewer.
+    """Return the ``top_k`` nearest chunks, best first, or all when there are fewer.
 
     Args:
         collection: From build_index.

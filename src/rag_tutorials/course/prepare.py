@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rag_tutorials import embeddings, qa
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.base.manifest import load_lessons
 from rag_tutorials.course.base.places import close_state, course_root
@@ -49,12 +50,12 @@ class Course(Traces):
     @property
     def chat_model(self) -> str:
         """The chat model's name, from ``OPENAI_CHAT_MODEL``."""
-        return os.environ.get("OPENAI_CHAT_MODEL", "gpt-4.1-mini")
+        return qa.chat_model()
 
     @property
     def embedding_model(self) -> str:
         """The embedding model's name, from ``OPENAI_EMBEDDING_MODEL``."""
-        return os.environ.get("OPENAI_EMBEDDING_MODEL", "text-embedding-3-small")
+        return embeddings.embedding_model()
 
     @property
     def stub(self) -> StubLLM:

@@ -23,7 +23,7 @@ class Lifeline:
     """Messages from the process that started this one, for as long as that lives.
 
     Iterating waits for messages and ends with stdin. Whatever is still at work then, a request
-    without an answer for instance, has `GRACE_S` seconds before the process ends regardless.
+    without an answer for instance, has ``GRACE_S`` seconds before the process ends regardless.
 
     An interrupt of a notebook's kernel reaches its child processes too; it is not meant for them,
     so SIGINT is ignored from here on, unless stdin is a terminal.

@@ -12,9 +12,9 @@ from opentelemetry import baggage, context, propagate
 def remote_context(headers: Mapping[str, str]) -> Iterator[None]:
     """Go on in the caller's context: the next span is a child of the caller's span.
 
-    `headers` are those of the request, names in lower case: `traceparent` and `baggage` count.
-    Without them, or if they are malformed, the next span begins a trace of its own. Entries
-    `session.id` and `user.id` of the baggage become attributes of every span started inside;
+    ``headers`` are those of the request, names in lower case: ``traceparent`` and ``baggage``
+    count. Without them, or if they are malformed, the next span begins a trace of its own. Entries
+    ``session.id`` and ``user.id`` of the baggage become attributes of every span started inside;
     anything else in the baggage becomes none. Only for callers that are trusted to name them.
 
     W3C: https://www.w3.org/TR/trace-context/, https://www.w3.org/TR/baggage/

@@ -1,8 +1,8 @@
-"""The retriever as an HTTP service: `POST /retrieve` with a question gives the chunks.
+"""The retriever as an HTTP service: ``POST /retrieve`` with a question gives the chunks.
 
     python -m rag_tutorials.services.retrieval --handbook FILE --endpoint URL --project NAME
 
-It listens on a free port of the loopback interface and sends `{"url": …}` once it answers.
+It listens on a free port of the loopback interface and sends ``{"url": …}`` once it answers.
 """
 
 import argparse
@@ -43,11 +43,11 @@ _ATTRIBUTES = {
 
 
 def build_app(retriever: Retriever, tracer: Tracer) -> Starlette:
-    """Return the service: `POST /retrieve {"question": str, "top_k": int = 3}`.
+    """Return the service: ``POST /retrieve {"question": str, "top_k": int = 3}``.
 
-    The answer is `{"results": [{"chunk_id", "score", "source", "text"}, …], "trace_id": str}`,
-    best first. A request that is not of this form gets status 400 with `{"error": sentence}`.
-    Each request makes a SERVER span, under the caller's if the request has a `traceparent`, with
+    The answer is ``{"results": [{"chunk_id", "score", "source", "text"}, …], "trace_id": str}``,
+    best first. A request that is not of this form gets status 400 with ``{"error": sentence}``.
+    Each request makes a SERVER span, under the caller's if the request has a ``traceparent``, with
     the retrieval as its child.
     """
     retrieve = traced_retrieval(retriever, tracer)

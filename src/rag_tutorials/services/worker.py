@@ -2,9 +2,9 @@
 
     python -m rag_tutorials.services.worker --endpoint URL --project NAME
 
-A message is an envelope: `{"headers": {…}, "question": str, "context": [str, …]}`. The headers are
-those that the sender injected, as in an HTTP request. The result that goes back is
-`{"answer": str, "trace_id": str}`, or `{"error": sentence, "trace_id": str}`.
+A message is an envelope: ``{"headers": {…}, "question": str, "context": [str, …]}``. The headers
+are those that the sender injected, as in an HTTP request. The result that goes back is
+``{"answer": str, "trace_id": str}``, or ``{"error": sentence, "trace_id": str}``.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def build_handler(answer_fn: Callable[..., str], tracer: Tracer) -> Callable[[Me
     """Return what handles a message: a trace of its own, with a link to the sender's span.
 
     The sender's span may have ended long ago, so it is no parent. Phoenix does not keep links:
-    the sender's trace id is recorded as `request.trace_id` as well.
+    the sender's trace id is recorded as ``request.trace_id`` as well.
     """
     answer = traced_generation(answer_fn, tracer)
 

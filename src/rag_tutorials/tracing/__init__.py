@@ -1,7 +1,7 @@
 """Tracing of the RAG application: set OpenTelemetry up, wrap a retriever and an answer function.
 
 The wrapped functions know nothing of tracing, and this package knows nothing of them: it needs
-OpenTelemetry, OpenInference and the records of `rag_tutorials.schema`.
+OpenTelemetry, OpenInference and the records of ``rag_tutorials.schema``.
 """
 
 from rag_tutorials.tracing._attributes import (

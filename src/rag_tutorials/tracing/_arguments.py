@@ -15,10 +15,10 @@ _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def reader(fn: Callable[..., Any], names: Sequence[str], fallback: int | None = None) -> Read:
-    """Return what finds an argument in a call of `fn`, given its args and kwargs.
+    """Return what finds an argument in a call of ``fn``, given its args and kwargs.
 
-    It is the parameter with the first of these names that `fn` has, else the positional one at
-    `fallback`, not counting the object that a method belongs to; for `fallback` 0, a function
+    It is the parameter with the first of these names that ``fn`` has, else the positional one at
+    ``fallback``, not counting the object that a method belongs to; for ``fallback`` 0, a function
     that takes keywords only gives its one required parameter. None: the call has no such argument.
     What functools.partial holds counts as given.
 
@@ -39,7 +39,7 @@ def without_partial(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def accepts(fn: Callable[..., Any], name: str) -> bool:
-    """Say whether `fn` can be given this argument by keyword."""
+    """Say whether ``fn`` can be given this argument by keyword."""
     parameters = _parameters(fn)
     return not parameters or any(
         parameter.kind is parameter.VAR_KEYWORD
@@ -64,7 +64,7 @@ def _signature(fn: Callable[..., Any], *, follow_wrapped: bool) -> list[inspect.
 
 
 def _unbound(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """A bound functools.partialmethod as the functools.partial that it is; else `fn` itself."""
+    """A bound functools.partialmethod as the functools.partial that it is; else ``fn`` itself."""
     function = getattr(fn, "__func__", None)
     for attribute in ("__partialmethod__", "_partialmethod"):  # the latter until Python 3.12
         held = getattr(function, attribute, None)
@@ -146,7 +146,7 @@ def _is_method(fn: Callable[..., Any], positional: Sequence[inspect.Parameter]) 
 
 
 def _owner_test(fn: Callable[..., Any]) -> Callable[[object], bool]:
-    """Return what says whether an object, or a class, has `fn` as a method, wrapped or not."""
+    """Return what says whether an object, or a class, has ``fn`` as a method, wrapped or not."""
     known: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
 
     def has_it(kind: type) -> bool:

@@ -47,7 +47,7 @@ class Record(dict[str, AttributeValue]):
         self.missing: dict[str, str] = {}  # with the reason, which holds no value
 
     def put(self, key: str, form: Callable[[Any], AttributeValue], value: object) -> None:
-        """Record what `form` makes of the value, or that it makes nothing of it."""
+        """Record what ``form`` makes of the value, or that it makes nothing of it."""
         try:
             self[key] = form(value)
         except Exception as error:
@@ -60,7 +60,7 @@ class Record(dict[str, AttributeValue]):
 
 
 def cut(text: str, max_chars: int | None) -> str:
-    """The text, or its first `max_chars` characters and a note of how many are missing."""
+    """The text, or its first ``max_chars`` characters and a note of how many are missing."""
     if max_chars is None or len(text) <= max_chars:
         return text
     return f"{text[:max_chars]}… [{len(text) - max_chars} more characters]"
@@ -98,7 +98,7 @@ def put_prompt(record: Record, question: object, context: object, max_chars: int
 
 
 def put_answer(record: Record, answer: object, max_chars: int | None) -> None:
-    """Put output.value and its MIME type, as `put_question` does."""
+    """Put output.value and its MIME type, as ``put_question`` does."""
     _put(record, ATTR_OUTPUT_VALUE, SpanAttributes.OUTPUT_MIME_TYPE, answer, max_chars)
 
 

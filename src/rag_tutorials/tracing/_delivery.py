@@ -103,8 +103,8 @@ def protect_exports(provider: TracerProvider) -> None:
 def record_failure(span: Span, error: BaseException) -> str:
     """Record an exception as an event, set the status ERROR, and return its type with its text.
 
-    The SDK's own `record_exception` and `use_span` replace an exception whose text cannot be read
-    by another one, and leave in the span what an exporter cannot encode. This never raises.
+    The SDK's own ``record_exception`` and ``use_span`` replace an exception whose text cannot be
+    read by another one, and leave in the span what an exporter cannot encode. This never raises.
 
     https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/
     """
@@ -132,7 +132,7 @@ def record_failure(span: Span, error: BaseException) -> str:
 
 
 class _Whole:
-    """An exporter's own `export`, given whole spans."""
+    """An exporter's own ``export``, given whole spans."""
 
     def __init__(self, export: Callable[..., SpanExportResult]) -> None:
         self._export = export

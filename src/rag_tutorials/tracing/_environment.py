@@ -25,13 +25,13 @@ def provider_from_environment() -> TracerProvider:
 
     The variable is OpenTelemetry's: names separated by commas, each a place that gets every span.
 
-    - `otlp`, also when the variable is not set: an OTLP/HTTP receiver, in batches. The exporter
+    - ``otlp``, also when the variable is not set: an OTLP/HTTP receiver, in batches. The exporter
       reads OTEL_EXPORTER_OTLP_ENDPOINT (a base URL), OTEL_EXPORTER_OTLP_HEADERS,
       OTEL_EXPORTER_OTLP_TIMEOUT and so on; the batches follow OTEL_BSP_*.
-    - `console`: stdout, at once.
-    - `file:PATH`: appended to a file, one JSON object a line, at once. OpenTelemetry has no
+    - ``console``: stdout, at once.
+    - ``file:PATH``: appended to a file, one JSON object a line, at once. OpenTelemetry has no
       standard name for a file; this one is ours.
-    - `none`: nowhere.
+    - ``none``: nowhere.
 
     The SDK reads the rest: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER,
     OTEL_SDK_DISABLED, OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT. The variables know one OTLP endpoint; for

@@ -50,7 +50,7 @@ def configure_tracing(
     follow: their next spans carry the new names and go to the new place only; processors of the
     earlier call, and any added to the provider since, are flushed and shut down.
 
-    If somebody else has set a provider, `phoenix.otel.register()` for instance, OpenTelemetry
+    If somebody else has set a provider, ``phoenix.otel.register()`` for instance, OpenTelemetry
     refuses another. Spans then go on to its exporters and, in addition, to the place given here;
     a warning says so. Names and limits stay those of that provider.
 
@@ -63,9 +63,9 @@ def configure_tracing(
     and the like, read at each call for the tracers made after it.
 
     Args:
-        endpoint: URL of an OTLP/HTTP receiver. If its path does not end in `/traces` it is a base
-            URL, and `/v1/traces` is appended: `http://localhost:6006` and
-            `https://app.phoenix.arize.com/s/<space>` are right. None: the console (stdout).
+        endpoint: URL of an OTLP/HTTP receiver. If its path does not end in ``/traces`` it is a base
+            URL, and ``/v1/traces`` is appended: ``http://localhost:6006`` and
+            ``https://app.phoenix.arize.com/s/<space>`` are right. None: the console (stdout).
             OTEL_EXPORTER_OTLP_HEADERS and OTEL_EXPORTER_OTLP_TIMEOUT hold for an endpoint too.
         service_name: The resource's service.name.
         exporter: A span exporter in place of an endpoint. It is shut down with its processor,
@@ -73,11 +73,11 @@ def configure_tracing(
         project_name: The Phoenix project, the resource's openinference.project.name. None:
             Phoenix files the spans under "default".
         headers: HTTP headers for the endpoint. Their values are never printed.
-        api_key: Sent to the endpoint as `authorization: Bearer <api_key>`, as a hosted Phoenix
+        api_key: Sent to the endpoint as ``authorization: Bearer <api_key>``, as a hosted Phoenix
             expects. Never printed. Empty means none.
         batch: False exports each span as it ends, before the program goes on: right for
             learning. True collects spans and exports them from a thread: right for production.
-            Call `force_flush()` on the provider before you look for them.
+            Call ``force_flush()`` on the provider before you look for them.
 
     Returns:
         The global tracer provider.
@@ -114,7 +114,7 @@ def configure_tracing(
 
 
 def get_tracer(name: str) -> trace.Tracer:
-    """A tracer of the global provider; `name` is the instrumentation scope of its spans.
+    """A tracer of the global provider; ``name`` is the instrumentation scope of its spans.
 
     Called before configure_tracing it works as well: its spans are recorded from that call on.
     """

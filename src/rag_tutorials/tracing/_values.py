@@ -37,7 +37,7 @@ def whole(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """`str(value)`, whole; where that fails, a text that says so."""
+    """``str(value)``, whole; where that fails, a text that says so."""
     if isinstance(value, bytes | bytearray):
         return bytes(value).decode("utf-8", "backslashreplace")
     try:

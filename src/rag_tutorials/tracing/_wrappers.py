@@ -59,14 +59,14 @@ class RagPipeline(Protocol):
     """A pipeline of a plain retriever and a plain answer function."""
 
     def __call__(self, question: str, top_k: int = ...) -> str:
-        """Answer the question from the `top_k` best results."""
+        """Answer the question from the ``top_k`` best results."""
 
 
 class AsyncRagPipeline(Protocol):
     """A pipeline whose retriever or answer function is async."""
 
     def __call__(self, question: str, top_k: int = ...) -> Coroutine[Any, Any, str]:
-        """Answer the question from the `top_k` best results."""
+        """Answer the question from the ``top_k`` best results."""
 
 
 def traced_retrieval(
@@ -92,17 +92,17 @@ def traced_retrieval(
     Wrapping a traced retriever again replaces the earlier wrapper: one call makes one span.
 
     Args:
-        retriever: `retriever(question, top_k=...) -> list[RetrievalResult]`, a function, method,
-            classmethod, staticmethod, functools.partial or object with `__call__`, plain or
-            async. The question is its parameter `question`, `query` or `q`, else the first one
-            after that of a method's object. No other arguments are recorded.
+        retriever: ``retriever(question, top_k=...) -> list[RetrievalResult]``, a function, method,
+            classmethod, staticmethod, functools.partial or object with ``__call__``, plain or
+            async. The question is its parameter ``question``, ``query`` or ``q``, else the first
+            one after that of a method's object. No other arguments are recorded.
         tracer: Makes the spans, see get_tracer.
         max_chars: Cut each recorded text to this many characters; the text then says how many
             are missing. None records everything.
 
     Raises:
         TypeError: If the retriever is not callable or is a generator function. At a call, if it
-            returns a stream: a generator, an async iterator, or an iterator with a `close`. The
+            returns a stream: a generator, an async iterator, or an iterator with a ``close``. The
             work goes on while these are read, after the span has ended; and a span kept open for
             them would never end where they are abandoned. Also if a plain function returns an
             awaitable. What is refused is closed.
@@ -141,13 +141,13 @@ def traced_generation(
 
     The result behaves as the answer function does, see traced_retrieval. The span holds the
     input, the answer (output.value) and the model (llm.model_name). The input (input.value) is
-    the question as text, or a JSON object of `question` and `context` if the call has a context.
-    The messages and token counts that the model really saw come from the instrumentation of the
-    LLM client, as a child of this span.
+    the question as text, or a JSON object of ``question`` and ``context`` if the call has a
+    context. The messages and token counts that the model really saw come from the instrumentation
+    of the LLM client, as a child of this span.
 
     Args:
-        answer_fn: `answer_fn(question, context, ...) -> str`, plain or async. The question is
-            found as in traced_retrieval; the context is the parameter `context`, else the one
+        answer_fn: ``answer_fn(question, context, ...) -> str``, plain or async. The question is
+            found as in traced_retrieval; the context is the parameter ``context``, else the one
             after the first, recorded if it is a sequence of passages. No other arguments are
             recorded: they may hold clients and keys.
         tracer: Makes the spans, see get_tracer.
@@ -233,8 +233,8 @@ def build_traced_rag_pipeline(
     used as it is, with its own tracer, model name and max_chars.
 
     Args:
-        retriever: `retriever(question, top_k=...) -> list[RetrievalResult]`.
-        answer_fn: `answer_fn(question, context) -> str`; the context is the list of the
+        retriever: ``retriever(question, top_k=...) -> list[RetrievalResult]``.
+        answer_fn: ``answer_fn(question, context) -> str``; the context is the list of the
             retrieved texts, best first.
         tracer: Makes the spans, see get_tracer.
         model_name: As in traced_generation.
@@ -242,7 +242,7 @@ def build_traced_rag_pipeline(
         max_chars: As in traced_retrieval, for all three spans.
 
     Returns:
-        `pipeline(question, top_k=top_k) -> str`; a coroutine function if the retriever or the
+        ``pipeline(question, top_k=top_k) -> str``; a coroutine function if the retriever or the
         answer function is async.
 
     Raises:
@@ -261,12 +261,12 @@ def build_traced_rag_pipeline(
     default_top_k = top_k
 
     def rag_pipeline(question: str, top_k: int = default_top_k) -> Any:
-        """Answer the question from the `top_k` best results."""
+        """Answer the question from the ``top_k`` best results."""
         results = retriever(question, top_k=top_k)
         return answer_fn(question, [result.text for result in results])
 
     async def async_rag_pipeline(question: str, top_k: int = default_top_k) -> Any:
-        """Answer the question from the `top_k` best results."""
+        """Answer the question from the ``top_k`` best results."""
         results = retriever(question, top_k=top_k)
         if retriever_is_async:
             results = await results
@@ -296,7 +296,7 @@ def _traced(
     describe_input: Callable[[Record, tuple[Any, ...], dict[str, Any]], None],
     describe_output: Callable[[Record, Any], None],
 ) -> Callable[P, R]:
-    """Wrap `fn` in a span with fixed attributes, and those of each call's input and output."""
+    """Wrap ``fn`` in a span with fixed attributes, and those of each call's input and output."""
     recorder = _Recorder(tracer, span_name, attributes, _name(fn))
 
     if _is_async(fn):
@@ -402,7 +402,7 @@ class _Recorder:
 
 
 def _dressed(wrapper: Callable[..., Any], fn: Callable[P, R], span_name: str) -> Callable[P, R]:
-    """Give the wrapper the name, docstring and signature of `fn`, and remember it."""
+    """Give the wrapper the name, docstring and signature of ``fn``, and remember it."""
     own = without_partial(fn)
     if inspect.isroutine(own):
         functools.update_wrapper(wrapper, own)
@@ -415,7 +415,7 @@ def _dressed(wrapper: Callable[..., Any], fn: Callable[P, R], span_name: str) ->
 
 
 def _unwrapped(fn: Callable[P, R], span_name: str) -> Callable[P, R]:
-    """The callable under an earlier wrapper of the same kind, or `fn` itself, checked."""
+    """The callable under an earlier wrapper of the same kind, or ``fn`` itself, checked."""
     under = _under(fn, span_name)
     if under is not None:
         return cast(Callable[P, R], under)
@@ -431,7 +431,7 @@ def _unwrapped(fn: Callable[P, R], span_name: str) -> Callable[P, R]:
 
 
 def _under(fn: Any, span_name: str) -> Any:
-    """What a wrapper of this kind was put around, bound as `fn` is; None without a wrapper."""
+    """What a wrapper of this kind was put around, bound as ``fn`` is; None without a wrapper."""
     if isinstance(fn, functools.partial):
         under = _under(fn.func, span_name)
         return under and functools.partial(under, *fn.args, **fn.keywords)
@@ -449,7 +449,7 @@ def _is_async(fn: Callable[..., Any]) -> bool:
 
 
 def _function(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """The function that a call of `fn` ends in, through functools.partial and `__call__`."""
+    """The function that a call of ``fn`` ends in, through functools.partial and ``__call__``."""
     fn = without_partial(fn)
     if inspect.isroutine(fn) or inspect.isclass(fn):
         return fn

@@ -77,7 +77,7 @@ def _unlucky(seen: Seen) -> SpanRecord:
 
 
 def _waits(seen: Seen) -> Mistake | None:
-    """Hold each `retry.wait` against what the server asked for and what then happened."""
+    """Hold each ``retry.wait`` against what the server asked for and what then happened."""
     for root in seen.made.roots:
         calls = [deed for deed in seen.deeds_of(CHAT, refused=True) if root in seen.around(deed)]
         waits = [event for event in root.events if event.name == "retry.wait"]

@@ -137,7 +137,7 @@ def _answered_from_the_best_three(seen: Seen) -> Mistake | None:
 
 
 def _best_three(question: str, texts: Sequence[str]) -> list[str]:
-    """Do what the lesson's `rerank` does: most words in common first."""
+    """Do what the lesson's ``rerank`` does: most words in common first."""
     words = set(question.lower().split())
     return sorted(texts, key=lambda text: -len(words & set(text.lower().split())))[:3]
 

@@ -346,7 +346,7 @@ def _words(want: Any) -> str:
 
 
 def _is_whole(event: Event) -> bool:
-    """An `exception` event without a type was put there by hand, and tells nothing."""
+    """An ``exception`` event without a type was put there by hand, and tells nothing."""
     return event.name != "exception" or "exception.type" in event.attributes
 
 

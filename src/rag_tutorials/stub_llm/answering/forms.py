@@ -209,7 +209,7 @@ def _named(text: str) -> dict[str, Schema]:
 
 
 def _marked(text: str) -> dict[str, Schema]:
-    """Names in quotes, as in "JSON with an array `steps` and a boolean `done`"."""
+    """Names in quotes, as in "JSON with an array ``steps`` and a boolean ``done``"."""
     sentences = [part for part in _SENTENCE.split(text) if _JSON.search(part)]
     marks = [mark for part in sentences for mark in _MARKED.finditer(part)]
     return {mark["name"]: _typed(mark["kind"] or "") for mark in marks}

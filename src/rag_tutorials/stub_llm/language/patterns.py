@@ -116,7 +116,7 @@ class _Char:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Alternatives; `number` counts what captures, `ahead` says that it only looks ahead."""
+    """Alternatives; ``number`` counts what captures, ``ahead`` says that it only looks ahead."""
 
     options: "list[list[_Repeated]]"
     number: int | None = None
