@@ -18,12 +18,22 @@ from _setup import Checkout
 
 from rag_tutorials.stub_llm import StubLLM
 
+INSTRUMENTATION = "openinference-instrumentation"
+TRACED = ("opentelemetry-sdk", f"{INSTRUMENTATION}-openai")
 CLIENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "openai-pinned": ("openai_sdk.py", (f"openai=={version('openai')}", "numpy")),
     "openai": ("openai_sdk.py", ("openai", "numpy")),
     "langchain": ("langchain_langgraph.py", ("langchain-openai", "langgraph")),
     "pydantic-ai": ("pydantic_ai_agent.py", ("pydantic-ai-slim[openai]",)),
     "openai-agents": ("openai_agents.py", ("openai-agents",)),
+    "langgraph-traces": (
+        "langgraph_traces.py",
+        ("langgraph", "langchain-openai", *TRACED, f"{INSTRUMENTATION}-langchain"),
+    ),
+    "openai-agents-traces": (
+        "openai_agents_traces.py",
+        ("openai-agents", *TRACED, f"{INSTRUMENTATION}-openai-agents"),
+    ),
     "instructor": ("instructor_modes.py", ("instructor",)),
     "litellm": ("litellm_calls.py", ("litellm",)),
     "dspy": ("dspy_programs.py", ("dspy", "numpy")),

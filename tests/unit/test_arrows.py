@@ -17,6 +17,7 @@ APPLICATION = {
     "vector_store",
     "pipeline",
     "qa",
+    "tools",
 }
 MAY_KNOW = {
     **dict.fromkeys(APPLICATION, APPLICATION),
