@@ -6,7 +6,6 @@ import html
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -14,19 +13,11 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from rag_tutorials.course.embedded import asking, endpoints, mishaps
+from rag_tutorials.course.embedded.finding import Finding
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.loopback import HOST
 
 _REGISTER = "run the cell with register() at the top of this notebook again"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. ``remedy`` is empty where all is well."""
-
-    name: str
-    text: str
-    remedy: str = ""
 
 
 class Diagnosis:

@@ -14,7 +14,6 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from rag_tutorials.course.base.errors import sentence_of
 from rag_tutorials.course.embedded import asking
+from rag_tutorials.course.embedded.finding import Finding
 from rag_tutorials.course.embedded.running import running
 from rag_tutorials.course.embedded.storage import DATABASE, LOCK
 from rag_tutorials.loopback import HOST
@@ -34,16 +34,6 @@ _ADDRESSES = (
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
 )
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was looked at, and what to do (``remedy``) if it is not all right; "" for a remark."""
-
-    name: str
-    ok: bool
-    text: str
-    remedy: str = ""
 
 
 def look(traces: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -68,7 +58,6 @@ def addresses(traces: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
     if not found:
         yield Finding(
             "Phoenix",
-            True,
             "none runs now; a lesson's first two cells start its own, which ends with its kernel",
         )
     for name, port in found:
@@ -76,14 +65,13 @@ def addresses(traces: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
         held = asking.trace_counts(url)
         if held is None:
             text, remedy = "did not tell what it holds", "restart the notebook's kernel"
-            yield Finding("Phoenix", False, f"{name} at {url} {text}", remedy)
+            yield Finding("Phoenix", f"{name} at {url} {text}", remedy)
             continue
         projects = ", ".join(f"{project}: {count}" for project, count in held.items() if count)
-        yield Finding("Phoenix", True, f"{name} at {url} has traces of {projects or 'no project'}")
+        yield Finding("Phoenix", f"{name} at {url} has traces of {projects or 'no project'}")
         if not projects:
             yield Finding(
                 "project",
-                False,
                 f"nothing has reached the Phoenix of {name}",
                 "run `course.doctor()` in a cell of that notebook: it sees the provider, and what"
                 " the exporter said last",
@@ -92,7 +80,6 @@ def addresses(traces: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
         if environ.get(variable):
             yield Finding(
                 "address",
-                False,
                 f"{variable} is set: a script's traces go to that address",
                 f"unset {variable}, unless that is where you want them",
             )
@@ -106,14 +93,12 @@ def settings(environ: Mapping[str, str]) -> Iterator[Finding]:
         share = f" with {ratio}" if ratio else ""
         yield Finding(
             "sampler",
-            False,
             f"OTEL_TRACES_SAMPLER is {sampler}{share}: not every trace is recorded",
             "unset OTEL_TRACES_SAMPLER and restart what records traces",
         )
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         yield Finding(
             "SDK",
-            False,
             "OTEL_SDK_DISABLED is true: no trace is recorded",
             "unset OTEL_SDK_DISABLED and restart what records traces",
         )
@@ -121,7 +106,6 @@ def settings(environ: Mapping[str, str]) -> Iterator[Finding]:
     if _either(environ, "HTTP_PROXY") and not hosts & {"*", HOST}:
         yield Finding(
             "proxy",
-            False,
             f"HTTP_PROXY is set and NO_PROXY leaves out {HOST}: a script's traces go to the proxy"
             " (a lesson's do not)",
             f"add {HOST} and localhost to NO_PROXY",
@@ -137,7 +121,7 @@ def database(folder: Path) -> Finding:
     """Look whether a notebook's database can be used, unless its kernel holds it."""
     name = folder.name
     if _is_held(folder):
-        return Finding("traces", True, f"{name}: in use by its kernel")
+        return Finding("traces", f"{name}: in use by its kernel")
     file = folder / DATABASE
     try:
         size = file.stat().st_size
@@ -159,17 +143,17 @@ def database(folder: Path) -> Finding:
     except (OSError, sqlite3.Error) as error:
         return _unusable(name, error)
     if not tables:
-        return Finding("traces", True, f"{name}: empty; Phoenix fills it at its next start")
+        return Finding("traces", f"{name}: empty; Phoenix fills it at its next start")
     if whole != "ok":
-        return Finding("traces", False, f"{name}: the database is damaged", _ANEW)
+        return Finding("traces", f"{name}: the database is damaged", _ANEW)
     if not at:
         text = f"{name}: the database is half made, by a start that was interrupted"
-        return Finding("traces", False, text, _ANEW)
+        return Finding("traces", text, _ANEW)
     if at - revisions():
         text = f"{name}: the database was written by a newer Phoenix than this one"
-        return Finding("traces", False, text, _ANEW)
+        return Finding("traces", text, _ANEW)
     count = "1 trace" if traces == 1 else f"{traces} traces"
-    return Finding("traces", True, f"{name}: {count}, {size / 1e6:.1f} MB")
+    return Finding("traces", f"{name}: {count}, {size / 1e6:.1f} MB")
 
 
 def _unusable(name: str, error: Exception) -> Finding:
@@ -177,18 +161,16 @@ def _unusable(name: str, error: Exception) -> Finding:
     if "locked" in said:
         return Finding(
             "traces",
-            False,
             f"{name}: another program holds the database ({said})",
             "close the program that has it open; a kernel of the course would be named",
         )
     if "unable to open" in said or isinstance(error, OSError):
         return Finding(
             "traces",
-            False,
             f"{name}: the database cannot be opened ({said})",
             "make the folder and its files yours to read and write",
         )
-    return Finding("traces", False, f"{name}: the database cannot be used ({said})", _ANEW)
+    return Finding("traces", f"{name}: the database cannot be used ({said})", _ANEW)
 
 
 def _is_held(folder: Path) -> bool:
@@ -226,21 +208,20 @@ def owners(traces: Path) -> Iterator[Finding]:
     if foreign:
         yield Finding(
             "owner",
-            os.geteuid() == 0,
             f"{foreign[0]} belongs to another user",
-            f"let its owner or an administrator give it to you: chown -R $(id -un) '{traces}'",
+            ""
+            if os.geteuid() == 0
+            else f"let its owner or an administrator give it to you: chown -R $(id -un) '{traces}'",
         )
     elif blocked := [part for part, _ in states if not os.access(part, os.R_OK | os.W_OK)]:
         yield Finding(
             "owner",
-            False,
             f"{blocked[0]} cannot be written",
             f"run: chmod -R u+rwX '{traces}'",
         )
     if open_to_all and stat.S_IMODE(traces.parent.stat().st_mode) & 0o077:
         yield Finding(
             "privacy",
-            False,
             f"other users of this machine may read {open_to_all[0]}",
             f"run: chmod -R go= '{traces}'",
         )
@@ -252,7 +233,8 @@ def disk(traces: Path) -> Finding:
     free = shutil.disk_usage(place).free
     return Finding(
         "traces' disk",
-        free >= DISK_TO_RUN,
         f"{free / 1e9:.1f} GB free, {DISK_TO_RUN / 1e9:.1f} GB needed at {place}",
-        "free some space; without any, Phoenix drops the traces that arrive",
+        ""
+        if free >= DISK_TO_RUN
+        else "free some space; without any, Phoenix drops the traces that arrive",
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rag_tutorials.course.embedded.diagnosis import Diagnosis, Finding
+from rag_tutorials.course.embedded.diagnosis import Diagnosis
+from rag_tutorials.course.embedded.finding import Finding
 
 FINDINGS = (
     Finding("address", "Phoenix answers"),

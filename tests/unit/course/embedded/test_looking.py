@@ -13,7 +13,8 @@ import pytest
 from filelock import FileLock
 
 from rag_tutorials.course.embedded import looking, running
-from rag_tutorials.course.embedded.looking import Finding, database, look, revisions
+from rag_tutorials.course.embedded.finding import Finding
+from rag_tutorials.course.embedded.looking import database, look, revisions
 from rag_tutorials.course.embedded.storage import DATABASE, LOCK
 
 
