@@ -1,4 +1,4 @@
-"""What single lessons need: receivers, processes, a second Phoenix, the LLM.
+"""What single lessons need: receivers, processes, a second Phoenix, a release with faults, the LLM.
 
 The names below are imported when they are first used: every lesson imports this package for its
 LLM, and few need the rest.
@@ -10,11 +10,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rag_tutorials.course.equipment.planted import release
     from rag_tutorials.course.equipment.processes import Process, start
     from rag_tutorials.course.equipment.receiver import Receiver
 
-__all__ = ["Process", "Receiver", "start"]
-_HOMES = {"Process": "processes", "Receiver": "receiver", "start": "processes"}
+__all__ = ["Process", "Receiver", "release", "start"]
+_HOMES = {
+    "Process": "processes",
+    "Receiver": "receiver",
+    "release": "planted",
+    "start": "processes",
+}
 
 
 def __getattr__(name: str) -> Any:

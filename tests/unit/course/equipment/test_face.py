@@ -11,11 +11,12 @@ from rag_tutorials.course import equipment
 
 
 def test_each_name_is_what_its_module_has() -> None:
-    from rag_tutorials.course.equipment import processes, receiver
+    from rag_tutorials.course.equipment import planted, processes, receiver
 
     assert equipment.start is processes.start
     assert equipment.Process is processes.Process
     assert equipment.Receiver is receiver.Receiver
+    assert equipment.release is planted.release
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
