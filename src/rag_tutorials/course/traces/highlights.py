@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +33,8 @@ _NAMES = (
     SpanAttributes.EMBEDDING_MODEL_NAME,
     SpanAttributes.TOOL_NAME,
 )
+_SCHEMA = {"type", "properties", "required"}  # what tells a tool's schema from a call's arguments
+_SHORT = 60  # characters of arguments, results and answers in a line
 _ANSWERED_IN_LINE = (
     SpanAttributes.OPENINFERENCE_SPAN_KIND,
     SpanAttributes.INPUT_MIME_TYPE,
@@ -49,7 +53,7 @@ class Passage:
 def words(span: SpanRecord) -> list[str]:
     """Return what stands beside the span's name: model, tokens, cost, documents, tool."""
     have = span.attributes
-    found = [as_text(have[key]) for key in _NAMES if have.get(key)]
+    found = [as_text(have[key]) for key in _NAMES if have.get(key) not in (None, "", span.name)]
     prompt = have.get(SpanAttributes.LLM_TOKEN_COUNT_PROMPT)
     completion = have.get(SpanAttributes.LLM_TOKEN_COUNT_COMPLETION)
     total = have.get(SpanAttributes.LLM_TOKEN_COUNT_TOTAL)
@@ -67,6 +71,63 @@ def words(span: SpanRecord) -> list[str]:
     if texts := len(indexed(have, _EMBEDDINGS)):
         found.append(f"{texts} text{'' if texts == 1 else 's'}")
     return found
+
+
+def gist(span: SpanRecord) -> str | None:
+    """Return what a tool was called with and gave, or what an agent answered, cut short."""
+    output = span.attributes.get(SpanAttributes.OUTPUT_VALUE)
+    result = None if output is None else f"\u2192 {_short(as_text(output))}"
+    if span.kind == "AGENT":
+        return result
+    if span.kind != "TOOL":
+        return None
+    arguments = _arguments(span)
+    if isinstance(arguments, dict):
+        arguments = ", ".join(f"{key}={_json(value)}" for key, value in arguments.items())
+    return " ".join(part for part in (f"({_short(arguments or '')})", result) if part)
+
+
+def repeated_calls(spans: Sequence[SpanRecord]) -> dict[str, int]:
+    """Return, by span id, how many times the tool had been called alike in its trace by then.
+
+    Arguments are compared as JSON. A first call is not among them, nor one without arguments.
+    """
+    made: Counter[tuple[str, str, str]] = Counter()
+    repeated = {}
+    for span in (one for one in spans if one.kind == "TOOL"):
+        if (arguments := _arguments(span)) is None:
+            continue  # nobody knows whether they were alike
+        name = as_text(span.attributes.get(SpanAttributes.TOOL_NAME) or span.name)
+        call = (span.trace_id, name, _json(arguments, sort_keys=True))
+        made[call] += 1
+        if made[call] > 1:
+            repeated[span.span_id] = made[call]
+    return repeated
+
+
+def _arguments(span: SpanRecord) -> Any:
+    """The arguments of a tool's call: parsed JSON, or the text that there is."""
+    have = span.attributes
+    if SpanAttributes.INPUT_VALUE in have:
+        text = as_text(have[SpanAttributes.INPUT_VALUE])
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    prefix = f"{SpanAttributes.TOOL_PARAMETERS}."
+    found = {
+        key.removeprefix(prefix): value for key, value in have.items() if key.startswith(prefix)
+    }
+    return None if any(key.partition(".")[0] in _SCHEMA for key in found) else found or None
+
+
+def _json(value: Any, *, sort_keys: bool = False) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=sort_keys, default=str)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHORT else f"{line[:_SHORT]}\u2026"
 
 
 def passages(span: SpanRecord) -> Iterator[Passage]:

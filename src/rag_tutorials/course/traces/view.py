@@ -24,7 +24,15 @@ from rag_tutorials.course.embedded.addresses import Link
 from rag_tutorials.course.embedded.asking import costs
 from rag_tutorials.course.traces import spans
 from rag_tutorials.course.traces.found import Found, draw
-from rag_tutorials.course.traces.highlights import ATTRIBUTES, Passage, duration, passages, words
+from rag_tutorials.course.traces.highlights import (
+    ATTRIBUTES,
+    Passage,
+    duration,
+    gist,
+    passages,
+    repeated_calls,
+    words,
+)
 from rag_tutorials.course.traces.reading import Traces
 from rag_tutorials.course.traces.spans import OneSpan, SpanRecord
 
@@ -180,9 +188,11 @@ def _headline(trace: Found) -> str:
 
 def _text_tree(trace: Found, limit: int) -> list[str]:
     orphans = {span.span_id for span in trace.orphans}
+    repeated = repeated_calls(trace.spans)
 
     def label(span: SpanRecord) -> str:
         parts = [span.kind, span.name, *words(span)]
+        parts += [_repeated(repeated[span.span_id])] if span.span_id in repeated else []
         if span.status != "UNSET":
             message = f": {_one_line(span.status_message)}" if span.status_message else ""
             parts.append(f"status {span.status}{message}")
@@ -200,6 +210,10 @@ def _text_tree(trace: Found, limit: int) -> list[str]:
     return draw(trace.tops, trace.children, label, limit)
 
 
+def _repeated(times: int) -> str:
+    return f"same call, {times} times by now"
+
+
 def _one_line(text: str, width: int = 80) -> str:
     line = " ".join(text[: 4 * width].split())
     if len(line) <= width + NOTE and len(text) <= 4 * width:
@@ -215,6 +229,7 @@ class _Page:
         self.found = found
         self.link = link
         self.orphans = {span.span_id for span in found.orphans}
+        self.repeated = repeated_calls(found.spans)
         self.rows = 0
         self.characters = 0
         self.begin = 0.0
@@ -290,7 +305,7 @@ class _Page:
             f"{duration(span.milliseconds)}</span></span>"
         )
         parts = [bar, _badge(span.kind, colour), f" <b>{html.escape(span.name)}</b>"]
-        if said := words(span):
+        if said := [*words(span), *filter(None, [gist(span)])]:
             parts.append(
                 f' <span style="opacity:0.8;font-size:90%">{html.escape(" · ".join(said))}</span>'
             )
@@ -300,6 +315,8 @@ class _Page:
             if span.status_message:
                 message = html.escape(_one_line(span.status_message))
                 parts.append(f' <span style="font-size:90%">{message}</span>')
+        if span.span_id in self.repeated:
+            parts.append(" " + _badge(_repeated(self.repeated[span.span_id]), _RED))
         if span.span_id in self.orphans:
             said_of_it = f"ORPHAN: its parent {span.parent_id} never arrived"
             parts.append(" " + _badge(said_of_it, _RED, "dashed"))

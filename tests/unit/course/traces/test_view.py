@@ -314,3 +314,33 @@ def test_what_arrived_is_shown_when_the_root_never_does(
     shown = show(course, root).found
     assert [one.name for one in shown.spans] == ["first", "second"]
     assert shown.orphans
+
+
+def test_a_tools_call_its_result_and_a_repeated_call_are_seen(notes: Notes) -> None:
+    calls = ('{"employee": "Ada"}', '{"employee": "Bob"}', '{ "employee":"Ada" }', "{cut off")
+    with notes.tracer.start_as_current_span("agent", attributes={KIND: "AGENT"}) as agent:
+        for arguments in calls:
+            tool = {KIND: "TOOL", "tool.name": "balance", "input.value": arguments}
+            with notes.tracer.start_as_current_span("balance", attributes=tool) as span:
+                span.set_attribute("output.value", "12 days " + "and more " * 20)
+        agent.set_attribute("output.value", "Ada has 12 days.")
+    shown = notes.view()
+    assert Page(shown).text.count('(employee="Ada") \u2192 12 days and more') == 2
+    assert "({cut off) \u2192 12 days" in Page(shown).text
+    assert "\u2192 Ada has 12 days." in Page(shown).text
+    for text in (Page(shown).text, repr(shown)):
+        assert text.count("same call, 2 times by now") == 1
+
+
+def test_arguments_under_a_frameworks_keys_are_seen_and_a_schema_is_none(notes: Notes) -> None:
+    schema = {
+        "tool.parameters.type": "object",
+        "tool.parameters.properties.employee.type": "string",
+    }
+    for keys in ({"tool.parameters.employee": "Ada"}, schema, schema):
+        with notes.tracer.start_as_current_span("balance", attributes={KIND: "TOOL", **keys}):
+            pass
+    text = Page(notes.view()).text
+    assert text.count('(employee="Ada")') == 1
+    assert text.count("()") == 2
+    assert "same call" not in text
