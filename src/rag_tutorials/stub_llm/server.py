@@ -74,7 +74,8 @@ class StubLLM(Stoppable):
         ``times`` ends it after that many requests; ``path`` limits it to one API. Options by
         name: ``latency(seconds)``, ``first_token(seconds, between)``, ``rate_limit(seconds)``,
         ``server_error``, ``hang``, ``cut_stream(after)``, ``ignore_context``,
-        ``contradict_context``. Raises ``ValueError`` that lists what exists for anything else.
+        ``contradict_context``; for an agent ``wrong_tool``, ``bad_arguments``, ``loop``. Raises
+        ``ValueError`` that lists what exists for anything else.
         """
         return self._state.faults.add(name, times=times, path=path, options=options)
 

@@ -1,16 +1,21 @@
 """notebooks/faults.md: each line is run, and what the page says of it is seen."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from openai import OpenAI
+from openinference.instrumentation import OITracer, TraceConfig
 from openinference.instrumentation.openai import OpenAIInstrumentor
+from openinference.semconv.trace import SpanAttributes
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 
 from rag_tutorials.chunking import semantic_chunk_documents
 from rag_tutorials.io_utils import load_handbook_documents
@@ -24,6 +29,11 @@ PAGE = (ROOT / "notebooks" / "faults.md").read_text("utf-8")
 QUESTION = "What is the maximum number of days an employee can work internationally?"  # of 00
 SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^## ", PAGE, flags=re.M)[1:]}
 FAULTS = {title: text for title, text in SECTIONS.items() if "stub.fault(" in text}
+OF_AN_AGENT = [
+    title
+    for title, text in FAULTS.items()
+    if any(f'"{name}"' in text for name in ("wrong_tool", "bad_arguments", "loop"))
+]
 
 
 def blocks(text: str) -> list[str]:
@@ -97,7 +107,7 @@ def stream_traced() -> tuple[str, list[ReadableSpan]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("title", FAULTS)
+@pytest.mark.parametrize("title", [title for title in FAULTS if title not in OF_AN_AGENT])
 def test_the_class_sees_what_the_page_says(
     title: str, stub: StubLLM, ask: Callable[[], tuple[str, list[ReadableSpan]]]
 ) -> None:
@@ -141,6 +151,76 @@ def test_the_class_sees_what_the_page_says(
     assert ask()[0].startswith("The maximum is 30 days")
 
 
+@pytest.fixture(scope="module")
+def ask_agent(stub: StubLLM) -> Iterator[Callable[[], tuple[str, list[ReadableSpan]]]]:
+    """Ask the first question of notebook 10 with its own cells; give the answer and the spans."""
+    notebook = json.loads((ROOT / "notebooks/10_agents_and_tools.ipynb").read_text("utf-8"))
+    cells = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"]}
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    names: dict[str, Any] = {
+        "course": SimpleNamespace(data=ROOT / "data", chat_model="gpt-4.1-mini"),
+        "tracer_provider": provider,
+    }
+    exec(cells["tools"], names)
+    names["tracer"] = OITracer(provider.get_tracer("handbook.agent"), TraceConfig())
+    for name in ("call-tool", "run-agent"):
+        exec(cells[name], names)
+    question = cells["first-run"].partition("\n")[0]
+    exec(question, names)
+
+    def ask() -> tuple[str, list[ReadableSpan]]:
+        exporter.clear()
+        agent = names["run_agent"](names["question"])
+        answer = str((agent.attributes or {}).get(SpanAttributes.OUTPUT_VALUE, "none"))
+        return answer, list(exporter.get_finished_spans())
+
+    yield ask
+    OpenAIInstrumentor().uninstrument()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("title", OF_AN_AGENT)
+def test_an_agent_goes_wrong_as_the_page_says(
+    title: str, stub: StubLLM, ask_agent: Callable[[], tuple[str, list[ReadableSpan]]]
+) -> None:
+    [line] = blocks(FAULTS[title])
+    exec(line, {"course": SimpleNamespace(stub=stub)})
+    [fault] = stub.faults
+    answer, spans = ask_agent()
+    said = bullet("Answer", FAULTS[title])
+    quoted = re.search('"(.+?)"', said)
+    assert answer == (quoted[1] if quoted else said.partition(";")[0])
+    failed = {span.name for span in spans if span.status.status_code is StatusCode.ERROR}
+    assert failed == set(re.findall("`(.+?)`", bullet("ERROR", FAULTS[title])))
+    tools = [span for span in spans if kind(span) == "TOOL"]
+    calls = [(span.name, (span.attributes or {})[SpanAttributes.INPUT_VALUE]) for span in tools]
+    if fault.name == "wrong_tool":
+        assert calls[0][0] == "search_handbook"
+        assert "leave_balance" not in [name for name, _ in calls]
+    elif fault.name == "bad_arguments":
+        assert [name for name, _ in calls] == ["leave_balance", "leave_balance", "calculator"]
+        with pytest.raises(ValueError, match="Unterminated"):
+            json.loads(str(calls[0][1]))
+    else:
+        assert len(calls) == 5
+        assert len(set(calls)) == 1
+        tokens = [
+            (span.attributes or {})[SpanAttributes.LLM_TOKEN_COUNT_PROMPT]
+            for span in spans
+            if kind(span) == "LLM"
+        ]
+        assert tokens == sorted(set(tokens))  # type: ignore[type-var]
+
+    stub.clear_faults()
+    assert ask_agent()[0] == "12 - 5 = 7."
+
+
+def kind(span: ReadableSpan) -> object:
+    return (span.attributes or {}).get(SpanAttributes.OPENINFERENCE_SPAN_KIND)
+
+
 def test_every_fault_that_a_class_needs_has_its_line() -> None:
     lines = [blocks(text)[0] for text in FAULTS.values()]
     assert all(line.startswith("course.stub.fault(") and line.count("\n") == 1 for line in lines)
@@ -152,5 +232,8 @@ def test_every_fault_that_a_class_needs_has_its_line() -> None:
         "cut_stream",
         "contradict_context",
         "ignore_context",
+        "wrong_tool",
+        "bad_arguments",
+        "loop",
     }
     assert blocks(SECTIONS["All well again"]) == ["course.stub.clear_faults()\n"]
