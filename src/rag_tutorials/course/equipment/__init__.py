@@ -10,12 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rag_tutorials.course.equipment.chat_box import ChatBox
+    from rag_tutorials.course.equipment.help_desk import HelpDesk
     from rag_tutorials.course.equipment.planted import release
     from rag_tutorials.course.equipment.processes import Process, start
     from rag_tutorials.course.equipment.receiver import Receiver
 
-__all__ = ["Process", "Receiver", "release", "start"]
+__all__ = ["ChatBox", "HelpDesk", "Process", "Receiver", "release", "start"]
 _HOMES = {
+    "ChatBox": "chat_box",
+    "HelpDesk": "help_desk",
     "Process": "processes",
     "Receiver": "receiver",
     "release": "planted",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from opentelemetry.sdk.trace import TracerProvider
@@ -69,7 +69,9 @@ def read(seen: Seen, exercise: Exercise, expected: Sequence[ExpectedSpan]) -> bo
         return True
     # Another process may still add to the traces; ours are complete when they are there.
     number = size_of(expected) if exercise.patience else 0
-    said = said_of(exercise.session) + sum(said_of(one.annotations) for one in every(expected))
+    wanted = [exercise.session, *(one.annotations for one in every(expected))]
+    said = sum(map(said_of, wanted))
+    names = {name for each in wanted for name in each}
     deadline = time.monotonic() + _ARRIVAL_S
     arrived = False
     while True:
@@ -78,7 +80,7 @@ def read(seen: Seen, exercise: Exercise, expected: Sequence[ExpectedSpan]) -> bo
         if not arrived and span_ids <= have and set(trace_ids) <= set(seen.found.trace_ids):
             arrived = True
             deadline = min(deadline, time.monotonic() + exercise.patience)
-        whole = len(have) >= number and _said(seen.found) >= said
+        whole = len(have) >= number and _said(seen.found, names) >= said
         if (arrived and whole) or time.monotonic() >= deadline:
             return arrived
         time.sleep(_PAUSE_S)
@@ -92,8 +94,10 @@ def _watched(exercise: Exercise) -> Iterator[Callable[..., Any]]:
             yield inspect.unwrap(function)
 
 
-def _said(found: Found) -> int:
-    return len(found.session_annotations) + sum(len(span.annotations) for span in found.spans)
+def _said(found: Found, names: Collection[str]) -> int:
+    """Count the annotations of these names; others may have been there before."""
+    of_spans = [one for span in found.spans for one in span.annotations]
+    return sum(one.name in names for one in (*found.session_annotations, *of_spans))
 
 
 def _look(

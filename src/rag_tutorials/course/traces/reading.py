@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -48,6 +49,11 @@ class Traces:
             CourseError: the span was never recorded, or the text is not a trace id.
         """
         return addresses.Link(self._url_of(what), self._words_for(what))
+
+    def session_link(self, session_id: str) -> addresses.Link:
+        """Return a link to the turns of a session."""
+        url = f"{self.phoenix.browser_url}/redirects/sessions/{quote(session_id, safe='')}"
+        return addresses.Link(url, "Open this session in Phoenix")
 
     def view(
         self,
