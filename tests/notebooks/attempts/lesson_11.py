@@ -197,7 +197,7 @@ WRITE = tries(
                 ("session_id=session_id, user_id=pseudonym(address)",
                  "session_id=pseudonym(address), user_id=session_id"),
             ),
-            "it should be check-",
+            "it should be `check-",
         ),
         "asked twice": (
             changed(IN_SESSION, ("        return", "        answer_turn(question)\n        return")),
@@ -350,7 +350,7 @@ FEEDBACK = tries(
             changed(DELIVER, ('masked(message["comment"])', 'message["comment"]')),
             "The secret is still in",
         ),
-        "another name": (changed(DELIVER, ("user feedback", "feedback")), "0 annotations `user feedback`"),
+        "another name": (changed(DELIVER, ("user feedback", "feedback")), "no annotations `user feedback`; it should have 2"),
         "a program judged": (changed(DELIVER, ('"HUMAN"', '"CODE"')), "the kind 'CODE'"),
         "up and down swapped": (changed(DELIVER, ('"up" else', '"down" else')), "the score 1"),
         "no comment": (
@@ -401,7 +401,7 @@ HAND = tries(
                     'annotation_name="verdict", annotator_kind="HUMAN", label="wrong")',
                 ),
             ),
-            "has `source` = API; it should be APP",
+            "The verdict was written by a program",
         ),
         "no note": (changed(BY_HAND, ("write_note(span_id)\n", "")), "no annotation `note`"),
         "the note by the client": (
@@ -409,7 +409,7 @@ HAND = tries(
                 BY_HAND,
                 ("write_note(span_id)", 'client.spans.add_span_note(span_id=span_id, note="x")'),
             ),
-            "has `source` = API; it should be APP",
+            "The note was written by a program",
         ),
         "taken for correct": (
             changed(BY_HAND, ("click(span_id)", 'click(span_id, "correct")')),

@@ -217,6 +217,19 @@ def _delivered(seen: Seen) -> Mistake | None:
     return None
 
 
+def _by_hand(seen: Seen) -> Mistake | None:
+    """What a program wrote has the source API; a click in Phoenix's page has APP."""
+    for name in ("verdict", "note"):
+        said = [one for turn in turns_of(seen.found) for one in turn.annotations]
+        sources = {one.source for one in said if one.name == name}
+        if sources and "APP" not in sources:
+            return Mistake(
+                f"The {name} was written by a program: its source is API. Make it by hand, in "
+                "Phoenix's page, where the source is APP."
+            )
+    return None
+
+
 def _judged(seen: Seen) -> Mistake | None:
     [turn] = turns_of(seen.found)
     failed = any(one.kind == "TOOL" and one.status == "ERROR" for one in seen.found.spans)
@@ -325,6 +338,7 @@ EXERCISES = (
             },
         ),
         session={"resolved": {"label": "no", "kind": "HUMAN", "explanation": A_TEXT}},
+        before=(_by_hand,),
         also=(_judged,),
         patience=2,
         hints=(
