@@ -6,11 +6,12 @@ import contextlib
 import gc
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
 
-from rag_tutorials.course.embedded.fast_imports import LaterModule, fast_imports
+from rag_tutorials.course.embedded.fast_imports import LaterModule, fast_imports, without_collection
 
 IMPORT = """
 import os, sys
@@ -89,3 +90,20 @@ def test_an_import_that_fails_leaves_nothing_behind() -> None:
         raise ImportError
     assert gc.isenabled()
     assert set(sys.modules) == before
+
+
+class Circle:
+    """Garbage that only the collector frees."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_garbage_made_without_collection_is_freed_by_the_next_full_one() -> None:
+    with without_collection():
+        made = weakref.ref(Circle())
+        assert made() is not None
+    frozen = gc.get_freeze_count()
+    gc.collect()
+    assert made() is None
+    assert frozen == 0
