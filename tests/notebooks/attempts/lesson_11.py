@@ -384,6 +384,16 @@ HAND = tries(
         "after a change of mind": changed(
             BY_HAND, ("click(span_id)", 'click(span_id, "correct"); click(span_id)')
         ),
+        "after thumbs, and the session's verdict arrives late": """
+session_id, span_id, wrong_turn = last_turn()
+for user in ("u-ada", "u-bob", "u-eve"):
+    thumb(Answer("", span_id), "thumbs-down", identifier=user)
+click(span_id)
+write_note(span_id)
+client.sessions.add_session_annotation(
+    session_id=session_id, annotation_name="resolved", label="no", annotator_kind="HUMAN",
+    explanation="The name was lost.", sync=False)
+""",
         "with a score, and two notes": changed(
             BY_HAND,
             ("write_note(span_id)", "write_note(span_id); write_note(span_id, 'See turn 3.')"),

@@ -32,7 +32,7 @@ class Answer(Protocol):
 class ChatBox:
     """Shows a chat: ``ask(question)`` answers, ``judge(answer, label)`` is told of each thumb.
 
-    Enter sends, Tab goes to the thumbs, Space presses one; the label is ``thumbs-up`` or
+    Enter sends, Shift+Tab goes back to the thumbs, Space presses one; the label is ``thumbs-up`` or
     ``thumbs-down``. An error of either function is shown in its place.
     """
 

@@ -343,8 +343,8 @@ EXERCISES = (
         patience=2,
         hints=(
             "The verdict and the note are made in Phoenix's page, the verdict on the session here.",
-            "In Phoenix open the turn, select its first span, press the pencil; tab Notes is "
-            "beside the annotations.",
+            "In Phoenix select the span `turn`; the pencil is beside Annotations, and the button "
+            "of Notes at the end of the page.",
             'The session: `add_session_annotation(session_id=..., annotation_name="resolved", '
             'label="no", annotator_kind="HUMAN", explanation="...")`.',
         ),
