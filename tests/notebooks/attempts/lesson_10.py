@@ -16,7 +16,7 @@ SETUP = (
     RAG
     + "\n\n".join(_CELLS[name].partition("course.reveal")[0] for name in _GIVEN)
     + "\n\n"
-    + _CELLS["forgetful"].partition("last =")[0]
+    + _CELLS["forgetful"].partition("course.reveal")[0]
     + """
 def known_at(span):
     messages = {}

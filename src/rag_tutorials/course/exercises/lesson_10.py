@@ -91,6 +91,17 @@ def _call_a_tool_twice(course: object, traced_tool: Callable[..., Any]) -> None:
         raise MistakeError(f"Two calls of the tool ran the function {len(runs)} times.")
 
 
+def _balances_given(found: Found) -> int:
+    """How many different balances the last call of the model was sent."""
+    last = found.of_kind("LLM")[-1].attributes
+    contents = {
+        value
+        for key, value in last.items()
+        if key.startswith(SpanAttributes.LLM_INPUT_MESSAGES) and key.endswith(".content")
+    }
+    return sum("days_left" in str(content) for content in contents)
+
+
 def _below_agents(found: Found) -> int:
     parents = Counter(one.parent_id for one in found.of_kind("TOOL") if one.parent_id)
     agents = {one.span_id for one in found.of_kind("AGENT")}
@@ -333,7 +344,7 @@ PREDICTIONS = (
     Prediction(
         id="10.d",
         title="How many different balances will the model be given?",
-        truth=lambda count: count,
+        truth=_balances_given,
         answer=1,
         because="Both calls have the same name, so Bob's result overwrote Ada's, and went back "
         "under both ids.",

@@ -84,7 +84,8 @@ def gist(span: SpanRecord) -> str | None:
     arguments = _arguments(span)
     if isinstance(arguments, dict):
         arguments = ", ".join(f"{key}={_json(value)}" for key, value in arguments.items())
-    return " ".join(part for part in (f"({_short(arguments or '')})", result) if part)
+    call = None if arguments is None else f"({_short(as_text(arguments))})"
+    return " ".join(part for part in (call, result) if part) or None
 
 
 def repeated_calls(spans: Sequence[SpanRecord]) -> dict[str, int]:
