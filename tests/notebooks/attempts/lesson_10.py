@@ -10,7 +10,7 @@ _NOTEBOOK = json.loads(
     (Path(__file__).parents[3] / "notebooks" / "10_agents_and_tools.ipynb").read_text("utf-8")
 )
 _CELLS = {cell["id"]: "".join(cell["source"]) for cell in _NOTEBOOK["cells"]}
-_GIVEN = ("tools", "call-tool", "run-agent", "first-run", "wrong-tool-run", "runaway")
+_GIVEN = ("tools", "instrument", "call-tool", "run-agent", "first-run", "wrong-tool-run", "runaway")
 # What the lesson's own cells make: the tools, the agent, and the three traces to read.
 SETUP = (
     RAG

@@ -165,7 +165,7 @@ def ask_agent(stub: StubLLM) -> Iterator[Callable[[], tuple[str, list[ReadableSp
     }
     exec(cells["tools"], names)
     names["tracer"] = OITracer(provider.get_tracer("handbook.agent"), TraceConfig())
-    for name in ("call-tool", "run-agent"):
+    for name in ("instrument", "call-tool", "run-agent"):
         exec(cells[name], names)
     question = cells["first-run"].partition("\n")[0]
     exec(question, names)
