@@ -68,6 +68,8 @@ request
 """
 ask(plain)
 trees("a span of one's own in a tool", NODES.format(own_inside="", own_outside="\n  own span"))
+graph_with(plain).invoke({"messages": [("user", QUESTION)]})
+assert trees("nothing around the graph").endswith("\nown span")  # a trace of its own
 ask(mended)
 trees("mended", NODES.format(own_inside="\n        own span", own_outside=""))
 

@@ -37,6 +37,12 @@ def no_salaries(context, agent, asked) -> GuardrailFunctionOutput:
     return GuardrailFunctionOutput(None, tripwire_triggered="salary" in str(asked))
 
 
+@function_tool(name_override="leave_balance")
+def failing(employee: str) -> str:
+    """Days of annual leave that an employee has left."""
+    raise ConnectionError("the table cannot be reached")
+
+
 leave = Agent(name="leave", model=MODEL, tools=[leave_balance])
 desk = Agent(
     name="desk",
@@ -61,6 +67,11 @@ async def main() -> None:
     found = trees("a hand-off")
     assert "handoff to leave TOOL" in found
     assert found.index("desk AGENT") < found.index("leave AGENT")
+
+    await ask(Agent(name="leave", model=MODEL, tools=[failing]))  # the model is told; no exception
+    found = trees("a tool fails")
+    failed = {line.strip() for line in found.splitlines() if line.endswith("ERROR")}
+    assert failed == {"leave_balance TOOL ERROR"}
 
     try:
         await ask(desk, "What salary does Ada have?")
