@@ -70,7 +70,10 @@ def _call_a_tool_twice(course: object, traced_tool: Callable[..., Any]) -> None:
         runs.append(nights)
         around = trace.get_current_span()
         if getattr(around, "name", None) != price_of_stay.__name__:
-            raise MistakeError("The function ran outside its span; call it inside the block.")
+            raise MistakeError(
+                f"The function ran outside its span: none named `{price_of_stay.__name__}` was "
+                "open."
+            )
         return price_of_stay(nights, price)
 
     noted.__name__, noted.__doc__ = price_of_stay.__name__, price_of_stay.__doc__
