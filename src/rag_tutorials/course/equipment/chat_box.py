@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from html import escape
 from typing import Any, Protocol
 
@@ -18,6 +20,7 @@ from ipywidgets import (  # type: ignore[import-untyped]
 from rag_tutorials.course.base.errors import sentence_of
 
 THUMBS = ("thumbs-up", "thumbs-down")
+_TEXT_COMES_S = 0.5  # after an Enter; without a new text, the one of before is meant
 STATIC = "(A chat stands here while a kernel runs; elsewhere, ask and judge by a call.)"
 
 
@@ -38,18 +41,37 @@ class ChatBox:
 
     def __init__(self, ask: Callable[[str], Any], judge: Callable[[Any, str], object]) -> None:
         self._ask, self._judge = ask, judge
-        self.question = Text(placeholder="Type a question, then Enter", description="Question")
+        self.question = Text(
+            placeholder="Type a question, then Enter",
+            description="Question",
+            continuous_update=False,  # else a fast typist's last letters come after the Enter
+        )
+        self._entered = False
         self.send = Button(description="Send")
         self.turns = VBox()
         self.box = VBox([self.turns, HBox([self.question, self.send])])
         self.send.on_click(lambda _: self._turn())
         self.question.on_msg(self._on_message)
+        self.question.observe(self._on_text, "value")
 
     def _on_message(self, _: Any, content: Mapping[str, Any], __: Any) -> None:
+        """Enter was pressed; the browser sends what was typed after it, if it is new."""
         if content.get("event") == "submit":
+            self._entered = True
+            with suppress(RuntimeError):  # no event loop: nothing can come any more
+                asyncio.get_running_loop().call_later(_TEXT_COMES_S, self._enter)
+                return
+            self._enter()
+
+    def _on_text(self, _: Any) -> None:
+        self._enter()
+
+    def _enter(self) -> None:
+        if self._entered:
             self._turn()
 
     def _turn(self) -> None:
+        self._entered = False
         question = self.question.value.strip()
         if not question:
             return

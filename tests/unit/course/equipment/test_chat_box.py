@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,6 +67,22 @@ def test_the_button_asks_too_and_nothing_is_asked_of_nothing(box: ChatBox, talk:
     box.question.value = "Until when?"
     box.send.click()
     assert talk.asked == ["Until when?"]
+
+
+def test_what_was_typed_may_come_after_the_enter(box: ChatBox, talk: Talk) -> None:
+    async def browser() -> None:
+        box.question._handle_custom_msg({"event": "submit"}, [])
+        box.question.value = "How many days?"
+        assert talk.asked == ["How many days?"]
+        box.question.value = "left without an Enter"
+        await asyncio.sleep(0)
+        assert talk.asked == ["How many days?"]
+        box.question._handle_custom_msg({"event": "submit"}, [])
+        while len(talk.asked) < 2:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(browser(), 120))
+    assert talk.asked == ["How many days?", "left without an Enter"]
 
 
 def test_a_thumb_goes_to_its_own_answer_and_may_change(box: ChatBox, talk: Talk) -> None:
