@@ -222,4 +222,63 @@ def events_and_errors(
     phoenix.close()
 
 
-MORE = {"00_start_here": start_here, "02_events_and_errors": events_and_errors}
+def conversations(
+    notebook: Notebook, window: BrowserContext, picture: Callable[[str, Page | Locator], None]
+) -> None:
+    """A session's turns, a chat by the keyboard alone, a verdict by hand that the check accepts."""
+    page = notebook.page
+    session = follow(link_of(notebook, "course.session_link(chat"), window)
+    expect(session.get_by_text("And Bob?").first).to_be_visible(timeout=120_000)
+    expect(session.get_by_text("Turn 05")).to_be_attached()
+    session.close()
+
+    chat = notebook.cell("box = ChatBox(").locator(".jp-OutputArea-output")
+    question = chat.get_by_label("Question")
+    question.scroll_into_view_if_needed()
+    question.focus()
+    page.keyboard.type("How long is the probation period?")
+    page.keyboard.press("Enter")
+    expect(chat.get_by_text("Chat:")).to_be_visible(timeout=120_000)
+    expect(chat.get_by_text("You: How long is the probation period?")).to_be_visible()
+    expect(question).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(chat.get_by_role("button", name="thumbs-down")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(chat.get_by_text("sent: thumbs-down")).to_be_visible(timeout=120_000)
+
+    phoenix = follow(link_of(notebook, "wrong_turn = conversation"), window)
+    turn, summary, *_ = tree_in_phoenix(phoenix)
+    assert turn.startswith("chain turn")
+    assert summary == "chain summarise"
+    phoenix.get_by_role("button", name="Annotate this span").click()
+    phoenix.get_by_role("button", name="Select an item").click()
+    with phoenix.expect_response(
+        lambda answer: "createSpanAnnotations" in (answer.request.post_data or "")
+    ):
+        phoenix.get_by_role("option", name="wrong").click()
+    phoenix.get_by_role("button", name="Take notes").click()
+    note = phoenix.get_by_role("textbox", name="Add a note to this span")
+    note.fill("The summary lost her name.")
+    with phoenix.expect_response(
+        lambda answer: "createSpanNotes" in (answer.request.post_data or "")
+    ):
+        note.press("Enter")
+    phoenix.close()
+
+    page.bring_to_front()
+    check = notebook.cell('course.check("11.6"').first
+    verdict = check.locator(".jp-OutputArea").last
+    resolved = """client.sessions.add_session_annotation(
+    session_id=forgetful.ids["session_id"], annotation_name="resolved", label="no",
+    annotator_kind="HUMAN", explanation="Her name was lost.")"""
+    notebook.rewrite(notebook.cell("# Here, the session's verdict"), resolved)
+    check.locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    expect(verdict).to_contain_text("passed", timeout=120_000)
+
+
+MORE = {
+    "00_start_here": start_here,
+    "02_events_and_errors": events_and_errors,
+    "11_conversations": conversations,
+}
