@@ -2,6 +2,8 @@
 
     python scripts/measure_quality.py               the figures
     python scripts/measure_quality.py --failures    and each query that went wrong, with its answer
+    python scripts/measure_quality.py --phoenix-url http://127.0.0.1:6006
+                                                    the same as an experiment in this Phoenix
 
 The endpoint is the one in the environment or in .env (OPENAI_BASE_URL, OPENAI_API_KEY); with
 neither, or with COURSE_LLM=stub, the script starts the stubbed LLM.
@@ -10,27 +12,26 @@ neither, or with COURSE_LLM=stub, the script starts the stubbed LLM.
 import argparse
 import contextlib
 import os
-import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from dotenv import load_dotenv
 
 from rag_tutorials.chunking import semantic_chunk_documents
+from rag_tutorials.course.embedded.fast_imports import fast_imports
+from rag_tutorials.evaluation import does_not_know, is_right
 from rag_tutorials.io_utils import load_handbook_documents, load_queries
 from rag_tutorials.pipeline import build_dense_retriever
 from rag_tutorials.qa import answer_with_context
-from rag_tutorials.schema import Chunk, QueryExample, RetrievalResult
+from rag_tutorials.schema import Chunk, QueryExample
 from rag_tutorials.stub_llm import StubLLM
 
 ROOT = Path(__file__).resolve().parent.parent
-_DOES_NOT_KNOW = re.compile(
-    r"(?:don['\u2019]t|do not) know"
-    r"|does(?:n['\u2019]t| not) (?:say|state|mention|contain|specify|provide)",
-    re.IGNORECASE,
-)
+DATASET = "course-quality"
+Output = Mapping[str, Any]  # the answer, and the ids of the chunks that were found, best first
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +72,78 @@ class Figures:
     does_not_know: float | None
 
 
-def measure(queries: Iterable[QueryExample], chunks: Sequence[Chunk], top_k: int) -> list[Outcome]:
-    """Send every query through retrieval and generation."""
+def application(chunks: Sequence[Chunk], top_k: int) -> Callable[[str], Output]:
+    """Return what is measured: retrieval and generation for one question."""
     retriever, _ = build_dense_retriever(chunks=chunks, collection_name="measure-quality")
-    right = {chunk.chunk_id: chunk for chunk in chunks}
-    outcomes = []
-    for query in queries:
-        results = retriever(query.question, top_k=top_k)
-        answer = answer_with_context(query.question, [result.text for result in results])
-        fact = query.expected_fact
-        outcomes.append(
-            Outcome(
-                query=query,
-                rank=_rank(query, results, right),
-                retrieved=[result.chunk_id for result in results],
-                answer=answer,
-                holds_fact=fact is not None and fact.lower() in answer.lower(),
-                does_not_know=_DOES_NOT_KNOW.search(answer) is not None,
-            )
-        )
-    return outcomes
+
+    def answer(question: str) -> Output:
+        results = retriever(question, top_k=top_k)
+        text = answer_with_context(question, [result.text for result in results])
+        return {"answer": text, "found": [result.chunk_id for result in results]}
+
+    return answer
+
+
+def outcome_of(query: QueryExample, output: Output, chunks: Mapping[str, Chunk]) -> Outcome:
+    """Judge one query."""
+    fact = query.expected_fact
+    return Outcome(
+        query=query,
+        rank=_rank(query, output["found"], chunks),
+        retrieved=list(output["found"]),
+        answer=output["answer"],
+        holds_fact=fact is not None and is_right(output, {"fact": fact}),
+        does_not_know=does_not_know(output["answer"]),
+    )
+
+
+def in_phoenix(
+    url: str,
+    queries: Sequence[QueryExample],
+    answer: Callable[[str], Output],
+    chunks: Mapping[str, Chunk],
+) -> dict[str, Output]:
+    """Run the queries as an experiment of the Phoenix at ``url``; return the outputs by query."""
+    with fast_imports():
+        from phoenix.client import Client
+    client = Client(base_url=url)
+    by_id = {query.query_id: query for query in queries}
+    dataset = client.datasets.create_dataset(
+        name=DATASET,
+        examples=[
+            {
+                "id": query.query_id,
+                "input": {"question": query.question},
+                "output": {"fact": query.expected_fact, "document": query.target_document_id},
+                "metadata": {"query_id": query.query_id},
+                "splits": [query.kind],
+            }
+            for query in queries
+        ],
+    )
+
+    def task(input: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(answer(input["question"]))
+
+    def rank(output: Output, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        outcome = outcome_of(by_id[metadata["query_id"]], output, chunks)
+        if outcome.query.expected_fact is None:
+            return {"label": "nothing to find"}
+        score = 1 / outcome.rank if outcome.rank else 0.0
+        return {"score": score, "label": f"rank {outcome.rank or 'beyond'}"}
+
+    experiment = client.experiments.run_experiment(
+        dataset=dataset,
+        task=task,
+        evaluators={"is_right": is_right, "reciprocal_rank": rank},
+        experiment_name="measure_quality",
+        retries=0,
+    )
+    of_example = {example["node_id"]: example["metadata"]["query_id"] for example in dataset}
+    failed = [run["error"] for run in experiment["task_runs"] if run["error"]]
+    if failed:
+        raise SystemExit(f"{len(failed)} of the runs failed, the first with: {failed[0]}")
+    return {of_example[run["dataset_example_id"]]: run["output"] for run in experiment["task_runs"]}
 
 
 def figures(outcomes: Sequence[Outcome]) -> Figures:
@@ -107,15 +160,13 @@ def figures(outcomes: Sequence[Outcome]) -> Figures:
     )
 
 
-def _rank(
-    query: QueryExample, results: Sequence[RetrievalResult], chunks: dict[str, Chunk]
-) -> int | None:
+def _rank(query: QueryExample, found: Sequence[str], chunks: Mapping[str, Chunk]) -> int | None:
     """Return the rank of the first chunk of the target document that holds the fact."""
     if query.expected_fact is None:
         return None
-    for rank, result in enumerate(results, start=1):
-        from_target = chunks[result.chunk_id].document_id == query.target_document_id
-        if from_target and query.expected_fact.lower() in result.text.lower():
+    for rank, chunk in enumerate(map(chunks.__getitem__, found), start=1):
+        from_target = chunk.document_id == query.target_document_id
+        if from_target and query.expected_fact.lower() in chunk.text.lower():
             return rank
     return None
 
@@ -139,6 +190,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--failures", action="store_true", help="list what went wrong")
     parser.add_argument("--top-k", type=int, default=5, help="passages for each answer (5)")
+    parser.add_argument(
+        "--phoenix-url", help="make it an experiment in the Phoenix at this address"
+    )
     options = parser.parse_args(arguments)
     if options.top_k < 3:
         parser.error("--top-k must be at least 3, because hit@3 is measured")
@@ -152,7 +206,13 @@ def main(arguments: list[str] | None = None) -> int:
             stub = stack.enter_context(StubLLM.start())
             os.environ |= {"OPENAI_BASE_URL": stub.base_url, "OPENAI_API_KEY": "stub"}
             os.environ["NO_PROXY"] = "127.0.0.1,localhost"
-        outcomes = measure(queries, chunks, options.top_k)
+        answer = application(chunks, options.top_k)
+        by_id = {chunk.chunk_id: chunk for chunk in chunks}
+        if options.phoenix_url:
+            outputs = in_phoenix(options.phoenix_url, queries, answer, by_id)
+        else:
+            outputs = {query.query_id: answer(query.question) for query in queries}
+        outcomes = [outcome_of(query, outputs[query.query_id], by_id) for query in queries]
 
     kinds = list(dict.fromkeys(query.kind for query in queries))
     table: dict[str, Figures] = {

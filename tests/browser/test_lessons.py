@@ -277,8 +277,34 @@ def conversations(
     expect(verdict).to_contain_text("passed", timeout=120_000)
 
 
+def experiments(
+    notebook: Notebook, window: BrowserContext, picture: Callable[[str, Page | Locator], None]
+) -> None:
+    """Two experiments side by side; a call replayed with another prompt, answered by the stub."""
+    compared = follow(link_of(notebook, "experimentId=["), window)
+    compared.set_viewport_size({"width": 1500, "height": 850})
+    for name in ("dense", "both"):
+        expect(compared.get_by_text(name, exact=True).first).to_be_visible(timeout=120_000)
+    expect(compared.get_by_text("finds_document").first).to_be_visible()
+    picture("phoenix-compare", compared)
+    compared.close()
+
+    playground = follow(link_of(notebook, '"playground", "spans"'), window)
+    playground.set_viewport_size({"width": 1280, "height": 900})
+    system = playground.locator(".cm-content", has_text="You answer questions about the employee")
+    system.click(timeout=120_000)
+    playground.keyboard.press("Control+End")
+    playground.keyboard.insert_text(" Answer as a JSON object with the keys answer and passage.")
+    playground.get_by_role("button", name=re.compile("^Run")).click()
+    expect(playground.get_by_text(re.compile(r'"passage": \d+}'))).to_be_visible(timeout=120_000)
+    expect(playground.get_by_role("button", name=re.compile("^Run"))).to_be_visible()
+    picture("phoenix-playground", playground)
+    playground.close()
+
+
 MORE = {
     "00_start_here": start_here,
     "02_events_and_errors": events_and_errors,
     "11_conversations": conversations,
+    "13_experiments": experiments,
 }

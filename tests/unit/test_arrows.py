@@ -13,6 +13,7 @@ APPLICATION = {
     "io_utils",
     "chunking",
     "embeddings",
+    "evaluation",
     "openai_client",
     "vector_store",
     "pipeline",

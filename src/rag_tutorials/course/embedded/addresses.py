@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import os
+from collections.abc import Sequence
+from urllib.parse import quote, urlencode
 
 
 def hub_prefix() -> str:
@@ -24,6 +26,13 @@ def browser_url(port: int) -> str:
     when third-party storage is blocked. On a hub it is a path on the hub's own host.
     """
     return root_path(port) or f"http://localhost:{port}"
+
+
+def page_url(base: str, *parts: str, **query: str | Sequence[str]) -> str:
+    """Return the address of a page of Phoenix: its path in parts, a query with repeated keys."""
+    path = "/".join(quote(part, safe="") for part in parts)
+    asked = urlencode(query, doseq=True)
+    return f"{base}/{path}" + (f"?{asked}" if asked else "")
 
 
 class Link:

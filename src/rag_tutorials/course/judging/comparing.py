@@ -76,7 +76,7 @@ def mistakes_of(
     if exercise.expect:
         found += _numbering(seen.made)
     found += _of_the_facts(exercise, seen)
-    found += _looks(exercise.also, seen)
+    found += _looks((*exercise.also, *exercise.holds), seen)
     if seen.left is not None:
         found.append(
             Mistake(
@@ -93,6 +93,8 @@ def _looks(looks: Sequence[Look], seen: Seen) -> Iterator[Mistake]:
     for look in looks:
         try:
             mistake = look(seen)
+        except MistakeError as error:
+            mistake = error.mistake
         except Exception as missing:
             mistake = _lacks(missing)
         if mistake is not None:
@@ -152,6 +154,9 @@ def _of_the_facts(exercise: Exercise, seen: Seen) -> Iterator[Mistake]:
             truth: Any = {key: fact(seen) for key, fact in facts.items()}
         else:
             truth = facts(seen)
+    except MistakeError as error:
+        yield error.mistake
+        return
     except Exception as missing:
         yield _lacks(missing)
         return

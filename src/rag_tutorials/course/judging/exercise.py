@@ -44,6 +44,9 @@ class Exercise:
         before: Looks that come before the comparison: a cause whose effect it would name.
         also: Further looks, see :mod:`rag_tutorials.course.judging.looks`; each returns a mistake
             or ``None``.
+        holds: Looks at what Phoenix holds beside traces: datasets, experiments, prompts (see
+            :mod:`rag_tutorials.course.judging.holdings`). Without ``run``, what was given is then
+            whatever the student made, and no trace is read.
         more_traces: Other traces may be there too.
         patience: Seconds to wait for the spans that other processes add to the traces.
     """
@@ -65,5 +68,6 @@ class Exercise:
     without: tuple[str, ...] = ()
     before: tuple[Look, ...] = ()
     also: tuple[Look, ...] = ()
+    holds: tuple[Look, ...] = ()
     more_traces: bool = False
     patience: float = 0.0

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 
@@ -52,8 +51,13 @@ class Traces:
 
     def session_link(self, session_id: str) -> addresses.Link:
         """Return a link to the turns of a session."""
-        url = f"{self.phoenix.browser_url}/redirects/sessions/{quote(session_id, safe='')}"
+        url = addresses.page_url(self.phoenix.browser_url, "redirects", "sessions", session_id)
         return addresses.Link(url, "Open this session in Phoenix")
+
+    def page(self, *parts: str, **query: str | Sequence[str]) -> addresses.Link:
+        """Return a link to any page of Phoenix: ``page("datasets", id, "compare", key=[1, 2])``."""
+        url = addresses.page_url(self.phoenix.browser_url, *parts, **query)
+        return addresses.Link(url, "Open this page in Phoenix")
 
     def view(
         self,

@@ -55,3 +55,16 @@ def test_a_text_that_is_no_trace_id_is_one_sentence(wrong: str) -> None:
 def test_a_span_that_nobody_recorded_says_why() -> None:
     with pytest.raises(CourseError, match=r"never recorded.*register\(\)"):
         spans.trace_id_of(trace.INVALID_SPAN)
+
+
+def test_a_page_of_phoenix_has_its_parts_and_repeated_keys_quoted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
+    url = addresses.page_url(
+        addresses.browser_url(6006), "datasets", "a/b=", "compare", experimentId=["x=", "y&"]
+    )
+    assert url == (
+        "/user/ada/proxy/6006/datasets/a%2Fb%3D/compare?experimentId=x%3D&experimentId=y%26"
+    )
+    assert addresses.page_url("http://localhost:1", "prompts") == "http://localhost:1/prompts"

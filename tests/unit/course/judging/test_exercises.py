@@ -29,7 +29,7 @@ def test_a_lessons_definitions(lesson: str) -> None:
         assert catalog.find(one.id) is one
         assert len(set(one.hints)) == 3, f"{one.id} needs three different hints"
         asks = isinstance(one.returns, Rule)  # of another backend, say, than this Phoenix
-        looks = one.expect or one.facts or one.also or asks
+        looks = one.expect or one.facts or one.also or one.holds or asks
         assert looks or one.id == "08.3", f"{one.id} looks at nothing"  # whose run looks
         assert 1 <= one.minutes <= 15
         assert one.run or not (one.raises or one.returns), f"{one.id} runs nothing"
