@@ -28,6 +28,9 @@ MEANT = {
     "08_sampling_and_redaction": {
         r"^String attribute value exceeds max length|^Attributes dict is full": "limits",
     },
+    "09_find_what_failed": {
+        r"^Matplotlib is building the font cache": "the first plot of this computer",
+    },
 }
 
 
@@ -112,7 +115,9 @@ def the_first_link_opens_what_the_notebook_drew(notebook: Notebook, window: Brow
     assert drawn
     phoenix = follow(link, window)
     shown = [name.removesuffix(" ERROR") for name in tree_in_phoenix(phoenix)]
-    assert sorted(shown) == sorted(drawn)
+    assert len(shown) == len(drawn)
+    for one, other in zip(sorted(shown), sorted(drawn), strict=True):
+        assert one.startswith(other)  # a span's annotations stand behind its name
     phoenix.close()
 
 

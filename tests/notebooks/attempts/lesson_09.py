@@ -301,7 +301,7 @@ FOUND = tries(
         ),
         "a sixth": (
             changed(MARKS, ("\n", "\nmarks['fine-1'] = 'slow step'\n")),
-            "5 of the five are found; 1 other",
+            "5 of the five are found; wrong marks: 1.",
         ),
         "two exchanged": (
             changed(
@@ -311,15 +311,15 @@ FOUND = tries(
                     "\nmarks['leave-notice'], marks['training-degree'] = 'slow step', 'stale chunk'\n",
                 ),
             ),
-            "3 of the five are found; 2 other",
+            "3 of the five are found; wrong marks: 2.",
         ),
         "one label for all": (
             changed(MARKS, ("dict(PLANTED)", "dict.fromkeys(PLANTED, 'made up')")),
-            "1 of the five are found; 4 other",
+            "1 of the five are found; wrong marks: 4.",
         ),
         "everything marked": (
             changed(MARKS, ("dict(PLANTED)", "dict.fromkeys(whole, 'slow step')")),
-            "1 of the five are found; 7 other",
+            "1 of the five are found; wrong marks: 7.",
         ),
         "under another name": (
             'annotate(whole, "planted", {})\n' + changed(MARKS, ('"planted"', '"cause"')),

@@ -216,7 +216,7 @@ def _all_planted_found(seen: Seen) -> Mistake | None:
     wrong = [one for one, labels in marks.items() if labels and one not in right]
     if not wrong and len(right) == len(PLANTED):
         return None
-    also = f"; {len(wrong)} other traces have a wrong mark" if wrong else ""
+    also = f"; wrong marks: {len(wrong)}" if wrong else ""
     return Mistake(f"{len(right)} of the five are found{also}.")
 
 
