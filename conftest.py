@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-collect_ignore = ["notebooks/way_home"]  # run in environments of their own, by tests/notebooks
+# Run in environments of their own by tests/notebooks; run by lesson 13, against a Phoenix.
+collect_ignore = ["notebooks/way_home", "notebooks/gate"]
 pytest_plugins = ["_quick"]
 
 _SETTINGS = ("OPENAI_", "COURSE_", "PHOENIX_", "OTEL_", "OPENINFERENCE_")
