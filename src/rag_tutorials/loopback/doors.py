@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from rag_tutorials.loopback.peers import refusal
 
-_LINGER_S = 1.0  # what is still on its way must be read, or the client loses the answer
+_LINGER_S = 10.0  # what is still on its way must be read, or the client loses the answer
+_ACCEPT_S = 1.0
 _OWN_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -48,8 +49,13 @@ class OwnUserProtocol(asyncio.Protocol):
         asyncio.get_running_loop().call_later(_LINGER_S, self._transport.close)
 
 
-class OwnUserMixIn(socketserver.BaseServer):
+class OwnUserMixIn(socketserver.TCPServer):
     """For the standard library's servers: before ``ThreadingHTTPServer`` among the bases."""
+
+    def server_activate(self) -> None:
+        """Listen; a client that is gone before it is accepted must not block the server."""
+        super().server_activate()
+        self.socket.settimeout(_ACCEPT_S)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Let a handler answer those who may pass, and turn the others away."""
