@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from itertools import chain, pairwise
 from typing import Any
 
 from rag_tutorials.course.judging.expected import TYPE_WORDS, ExpectedSpan, Rule, every
@@ -50,7 +50,11 @@ class Comparison:
         yield from self._secrets()
 
     def _nesting(
-        self, wanted: tuple[ExpectedSpan, ...], parent: SpanRecord | None, exact: bool = False
+        self,
+        wanted: tuple[ExpectedSpan, ...],
+        parent: SpanRecord | None,
+        exact: bool = False,
+        ordered: bool = True,
     ) -> Iterator[Mistake]:
         present = self.found.roots if parent is None else self.found.children(parent)
         under = f" under `{parent.name}`" if parent else ""
@@ -71,7 +75,7 @@ class Comparison:
                 )
             slots = [one for one in alike for _ in range(1 if one.times is None else one.times)]
             slots += [alike[-1]] * (len(have) - len(slots)) if any_number else []
-            pairs += zip(slots, have, strict=False)
+            pairs += zip(slots, have, strict=False) if ordered else self._by_content(slots, have)
         if exact:
             names = {one.name for one in wanted}
             for span in present:
@@ -81,9 +85,46 @@ class Comparison:
                     )
         self._pairs += pairs
         for one, span in pairs:
-            yield from self._nesting(one.children, span, one.exact)
+            yield from self._nesting(one.children, span, one.exact, one.ordered)
             if one.ordered:
                 yield from self._order(one, span)
+
+    def _by_content(
+        self, slots: Sequence[ExpectedSpan], have: Sequence[SpanRecord]
+    ) -> list[tuple[ExpectedSpan, SpanRecord]]:
+        """Pair spans that may start in any order so that as many as can be fit their slot.
+
+        A largest matching by augmenting paths (Kuhn); what fits nowhere fills up in order.
+        """
+        if len(set(map(id, slots))) < 2:
+            return list(zip(slots, have, strict=False))
+        holder: dict[int, int] = {}  # the place in `have`, and the slot that holds it
+
+        def place(slot: int, tried: set[int]) -> bool:
+            for at, span in enumerate(have):
+                if at not in tried and self._is_right(slots[slot], span):
+                    tried.add(at)
+                    if at not in holder or place(holder[at], tried):
+                        holder[at] = slot
+                        return True
+            return False
+
+        for slot in range(len(slots)):
+            place(slot, set())
+        fitting = {slot: have[at] for at, slot in holder.items()}
+        empty = [slot for slot in range(len(slots)) if slot not in fitting]
+        over = [span for at, span in enumerate(have) if at not in holder]
+        fitting |= dict(zip(empty, over, strict=False))
+        return [(slots[slot], span) for slot, span in fitting.items()]
+
+    def _is_right(self, wanted: ExpectedSpan, span: SpanRecord) -> bool:
+        """Return whether a span and all below it are as wanted."""
+        alone = replace(self, _pairs=[(wanted, span)])
+        nesting = alone._nesting(wanted.children, span, wanted.exact, wanted.ordered)
+        order = alone._order(wanted, span) if wanted.ordered else ()
+        if any(True for _ in chain(nesting, order)):
+            return False
+        return not any(True for pair in alone._pairs for _ in alone._content(*pair))
 
     def _missing(
         self, wanted: ExpectedSpan, parent: SpanRecord | None, have: int, need: int

@@ -214,6 +214,39 @@ def test_parallel_children_need_no_order(recorded: Recorded) -> None:
     assert recorded.differences(unordered) == []
 
 
+def _calls(*questions: str, **more: Any) -> ExpectedSpan:
+    wanted = [span("call", "TOOL", attributes={"question": one}) for one in questions]
+    return span("agent", "AGENT", *wanted, **more)
+
+
+@pytest.mark.parametrize("started", [("a", "b", "c"), ("c", "a", "b"), ("b", "c", "a")])
+def test_children_of_one_name_are_found_in_any_order_where_order_is_free(
+    recorded: Recorded, started: tuple[str, ...]
+) -> None:
+    with recorded.span("agent", "AGENT"):
+        for question in started:
+            with recorded.span("call", "TOOL", attributes={"question": question}):
+                pass
+    assert recorded.differences(_calls("a", "b", "c", ordered=False)) == []
+    in_order = recorded.differences(_calls("a", "b", "c"))
+    assert bool(in_order) == (started != ("a", "b", "c"))
+    assert recorded.differences(_calls("a", "b", "b", ordered=False)) == [
+        "`call` has `question` = c; it should be `b`."
+    ]
+
+
+def test_a_span_that_only_one_of_its_kind_can_take_is_left_to_it(recorded: Recorded) -> None:
+    with recorded.span("agent", "AGENT"):
+        for question in ("b", "a"):
+            call = recorded.span("call", "TOOL", attributes={"question": question})
+            with call, recorded.span("model", "LLM"):
+                pass
+    anything = span("call", "TOOL", span("model", "LLM"), attributes={"question": ...})
+    only_b = span("call", "TOOL", attributes={"question": "b"})
+    for children in ((anything, only_b), (only_b, anything)):
+        assert recorded.differences(span("agent", "AGENT", *children, ordered=False)) == []
+
+
 @pytest.mark.parametrize(
     ("wanted", "sentence"),
     [
