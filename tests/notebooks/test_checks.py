@@ -384,8 +384,7 @@ def test_a_prediction_is_kept_and_held_against_the_trace(classroom: Classroom) -
             answer("x")
         course.reveal("98.a", outer, expect=4)
         """
-    first = classroom.run('course.predict("98.a", 4)').value
-    assert first == "98.a How many spans? You predict: 4. Run the next cell."
+    assert not classroom.run('course.predict("98.a", 4)').value
     shown = classroom.run(reveal).value.splitlines()
     assert shown[:4] == [
         "98.a How many spans?",
@@ -401,10 +400,9 @@ def test_a_prediction_is_kept_and_held_against_the_trace(classroom: Classroom) -
         "'rag_tutorials.course.student.kept').course.student.kept.predictions()['98.a'].items()}"
     )
     assert kept == {"first": (4, True), "last": (3, False)}
-    refused = classroom.run('course.predict("98.a", "three")').value
-    assert "'three' is text; a number is needed here" in refused
-    unsaid = classroom.run('course.predict("98.a", ...)').value
-    assert "No prediction yet" in unsaid
+    refused = classroom.run('course.predict("98.a", "three")').error
+    assert "Prediction 98.a was not kept: 'three' is text; a number is needed here" in refused
+    assert not classroom.run('course.predict("98.a", ...)').error
     assert classroom.run(reveal).value.splitlines()[1:3] == ["The trace says: 4.", "Two steps."]
 
 

@@ -20,7 +20,7 @@ from rag_tutorials.course.embedded.storage import Storage, traces_dir
 from rag_tutorials.course.equipment.llm import LLMChoice, choose_llm, require_listener, shared_stub
 from rag_tutorials.course.judging import catalog, cells, proof, solutions
 from rag_tutorials.course.judging.judge import judge
-from rag_tutorials.course.judging.prediction import Predicted, Revealed
+from rag_tutorials.course.judging.prediction import Revealed
 from rag_tutorials.course.judging.verdict import Verdict
 from rag_tutorials.course.student import kept, predicting
 from rag_tutorials.course.student.table import Table, table
@@ -92,13 +92,13 @@ class Course(Traces):
             kept.remember(exercise_id)
         return verdict
 
-    def predict(self, prediction_id: str, guess: Any = ...) -> Predicted:
-        """Keep what you think will be in a trace, before the cell that shows it.
+    def predict(self, prediction_id: str, guess: Any = ...) -> None:
+        """Keep what you think will be in a trace, before the cell goes on and shows it.
 
         Raises:
-            CourseError: there is no such prediction.
+            CourseError: there is no such prediction, or this cannot be a guess.
         """
-        return predicting.predict(catalog.find_prediction(prediction_id), guess)
+        predicting.predict(catalog.find_prediction(prediction_id), guess)
 
     def reveal(self, prediction_id: str, what: Any, expect: int = 1) -> Revealed:
         """Draw a trace as :meth:`show` does, and say above it what you predicted and what is true.

@@ -167,7 +167,8 @@ def ask_agent(stub: StubLLM) -> Iterator[Callable[[], tuple[str, list[ReadableSp
     names["tracer"] = OITracer(provider.get_tracer("handbook.agent"), TraceConfig())
     for name in ("instrument", "call-tool", "run-agent"):
         exec(cells[name], names)
-    question = cells["first-run"].partition("\n")[0]
+    lines = cells["first-run"].splitlines()
+    [question] = [line for line in lines if line.startswith("question = ")]
     exec(question, names)
 
     def ask() -> tuple[str, list[ReadableSpan]]:

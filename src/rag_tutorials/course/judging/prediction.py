@@ -63,20 +63,6 @@ class Prediction:
             ) from error
 
 
-class Predicted:
-    """One line that says what became of a guess; it never tells the answer."""
-
-    def __init__(self, prediction: Prediction, sentence: str) -> None:
-        self._headline = f"{prediction.id} {prediction.title}"
-        self._sentence = sentence
-
-    def __repr__(self) -> str:
-        return f"{self._headline} {self._sentence}"
-
-    def _repr_html_(self) -> str:
-        return box("#8888", f"<b>{prose(self._headline)}</b> {prose(self._sentence)}")
-
-
 class Revealed:
     """A guess beside what is true, and why; above the trace, where there is one.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.judging import proof
-from rag_tutorials.course.judging.answers import in_words
-from rag_tutorials.course.judging.prediction import NO_GUESS, Predicted, Prediction, Revealed
+from rag_tutorials.course.judging.prediction import NO_GUESS, Prediction, Revealed
 from rag_tutorials.course.student import kept
 from rag_tutorials.course.traces.reading import Traces
 from rag_tutorials.course.traces.view import show, showable
@@ -14,23 +14,20 @@ from rag_tutorials.course.traces.view import show, showable
 _guesses: dict[str, Any] = {}
 
 
-def predict(prediction: Prediction, guess: Any) -> Predicted:
-    """Keep a guess (``...``: none), and say that the next cell shows the answer."""
+def predict(prediction: Prediction, guess: Any) -> None:
+    """Keep a guess; ``...`` is none.
+
+    Raises:
+        CourseError: this cannot be a guess. It stops the cell before the answer is shown.
+    """
     if proof.proving():
         proof.note_asked(prediction)
-    if guess is NO_GUESS:
-        _guesses[prediction.id] = NO_GUESS
-        return Predicted(
-            prediction,
-            "No prediction yet: put yours where the `...` is, or just run the next cell."
-            + (f" The choices: {prediction.options}." if prediction.choices else ""),
-        )
-    if refusal := prediction.refusal(guess):
-        return Predicted(prediction, refusal)
+    if guess is not NO_GUESS:
+        if refusal := prediction.refusal(guess):
+            raise CourseError(f"Prediction {prediction.id} was not kept: {refusal}")
+        if not proof.proving():
+            kept.remember_guess(prediction.id, guess)
     _guesses[prediction.id] = guess
-    if not proof.proving():
-        kept.remember_guess(prediction.id, guess)
-    return Predicted(prediction, f"You predict: {in_words(guess)}. Run the next cell.")
 
 
 def reveal(course: Traces, prediction: Prediction, what: Any, expect: int) -> Revealed:

@@ -40,10 +40,10 @@ def test_a_lessons_predictions(number: str) -> None:
         assert len(same) == (one.choices is not None), f"two choices of {one.id} are alike"
 
 
-def calls(name: str) -> Iterator[tuple[int, str, str]]:
-    """Yield the number of the cell, predict or reveal, and the id, in order."""
+def calls(name: str) -> Iterator[tuple[tuple[int, int], str, str]]:
+    """Yield cell and line, predict or reveal, and the id, in order."""
     cells = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
-    for number, cell in enumerate(cells):
+    for cell_number, cell in enumerate(cells):
         text = "".join(cell["source"])
         if cell["cell_type"] != "code" or "course." not in text or text.startswith("%%"):
             continue
@@ -51,11 +51,11 @@ def calls(name: str) -> Iterator[tuple[int, str, str]]:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 what = node.func.attr
                 if what in ("predict", "reveal") and ast.unparse(node.func.value) == "course":
-                    yield number, what, ast.literal_eval(node.args[0])
+                    yield (cell_number, node.lineno), what, ast.literal_eval(node.args[0])
 
 
 @pytest.mark.parametrize("lesson", load_lessons(), ids=lambda lesson: lesson.name)
-def test_a_notebook_asks_each_prediction_once_and_reveals_it_in_a_later_cell(lesson: Any) -> None:
+def test_a_notebook_asks_each_prediction_once_and_reveals_it_below(lesson: Any) -> None:
     wanted = [one.id for one in catalog.predictions_of(lesson.number)]
     asked = {each: cell for cell, what, each in calls(lesson.name) if what == "predict"}
     revealed = {each: cell for cell, what, each in calls(lesson.name) if what == "reveal"}
