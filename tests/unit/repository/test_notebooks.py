@@ -1,9 +1,12 @@
 """Hygiene of the notebooks: what ruff and nbmake do not see."""
 
 import json
+import math
 import re
+import tomllib
 from itertools import pairwise
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import nbformat
@@ -182,6 +185,36 @@ def test_the_minutes_are_those_that_it_takes(lesson: Lesson) -> None:
     low, high = lesson.minutes
     assert low <= minutes <= high <= LONGEST_LESSON
     assert high - low <= 10
+
+
+TRIED = tomllib.loads((Path(__file__).parents[2] / "notebooks/tried.toml").read_text("utf-8"))
+
+
+def task_and_starter(exercise_id: str) -> tuple[int, int]:
+    """Return an exercise's words to read and lines of code to start from."""
+    [lesson] = [each for each in LESSONS if each.number == exercise_id[:2]]
+    task = re.compile(rf"(?ms)^## Exercise {re.escape(exercise_id)}\b.*?(?=^## |\Z)")
+    words = lines = 0
+    for cell in load(lesson)["cells"]:
+        if "check" in cell["metadata"].get("tags", ()) and words:
+            break
+        if found := task.search(source(cell)):
+            words = len(found[0].split())
+        elif words:
+            lines += sum(bool(line.strip()) for line in source(cell).splitlines())
+    return words, lines
+
+
+@pytest.mark.parametrize("exercise_id", TRIED)
+def test_an_exercises_minutes_are_what_trying_it_took(exercise_id: str) -> None:
+    """Read 200 words and 20 lines, type 120 characters a minute; half a minute for each check."""
+    words, lines = task_and_starter(exercise_id)
+    assert words
+    took = [
+        (words + one["read"]) / 200 + lines / 20 + one["typed"] / 120 + one["tries"] / 2
+        for one in TRIED[exercise_id]
+    ]
+    assert catalog.find(exercise_id).minutes == math.ceil(mean(took))
 
 
 @by_lesson
