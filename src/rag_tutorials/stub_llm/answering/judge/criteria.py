@@ -7,55 +7,27 @@ from rag_tutorials.stub_llm.answering import answers
 from rag_tutorials.stub_llm.answering.agent.history import reports_failure
 from rag_tutorials.stub_llm.answering.agent.results import passages_of
 from rag_tutorials.stub_llm.answering.clauses import clauses
-from rag_tutorials.stub_llm.answering.judge import tool_calls
+from rag_tutorials.stub_llm.answering.judge import phrases, tool_calls
 from rag_tutorials.stub_llm.language.lexical import content_words
 
 Fields = Mapping[str, str]
 Verdict = tuple[bool, str]
 
-_UNKNOWN = re.compile(
-    r"\b(?:i (?:do not|don['\u2019]t) know|(?:cannot|can['\u2019]t) answer|does not say|"
-    r"i['\u2019]m sorry|unable to|not able to|could not find out)\b",
-    re.IGNORECASE,
-)
 _MODALS = re.compile(r"\b(not|never|no|cannot|must|may|can|should|shall)\b", re.IGNORECASE)
 _MODAL_GROUP = {
     **dict.fromkeys(("never", "no", "cannot"), "not"),
     **dict.fromkeys(("shall", "should"), "must"),
     "can": "may",
 }
+_WORD = re.compile(r"[^\W\d_]+")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _TURN = re.compile(r"^\W*(user|human|assistant|ai|agent|bot)\W*?:\s*", re.IGNORECASE | re.MULTILINE)
-_FILLER = re.compile(
-    r"\b(?:as an ai|i hope this helps|it is important to note|in conclusion|great question|"
-    r"feel free to|please let me know|let me know if)\b",
-    re.IGNORECASE,
-)
-_INSULT = re.compile(
-    r"\b(?:idiots?|stupid|morons?|dumb|worthless|useless (?:people|person|lot)|shut up|i hate you|"
-    r"hate (?:all|those|these)|kill (?:you|him|her|them)|disgusting|vermin|go to hell|loser)\b",
-    re.IGNORECASE,
-)
 _ABOUT_RIGHT = re.compile(r"\b(?:right|correct|accurate|pass|good)\b", re.IGNORECASE)
 _ABOUT_REFUSALS = re.compile(
     r"\b(?:i (?:do not|don['\u2019]t) know|refus\w*|declin\w*|abstain\w*|unanswerable|"
     r"not (?:in|hold|contain|say)\w*)\b",
     re.IGNORECASE,
 )
-_FRICTION = re.compile(
-    r"\b(?:that(?:['\u2019]s| is) (?:wrong|not what)|not what i|i (?:already )?(?:said|told|asked)|"
-    r"you(?:['\u2019]re| are) (?:wrong|not)|no[,!.]|again\b|useless|frustrat\w*|annoy\w*|"
-    r"doesn['\u2019]t (?:help|work)|stop|read (?:it|my)|come on)|\?{2,}|!{2,}",
-    re.IGNORECASE,
-)
-_PERSONAL = {
-    "an e-mail address": r"\b[\w.+-]+@[\w-]+\.\w[\w.-]*",
-    "a social security number": r"\b\d{3}-\d{2}-\d{4}\b",
-    "a card number": r"\b(?:\d[ -]?){13,16}\b",
-    "an account number": r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}\b",
-    "a phone number": r"(?<![\w.])\+?\d{1,3}[ -.]\(?\d{2,4}\)?(?:[ -.]\d{2,4}){2,3}\b",
-}
-
 _STRAY_SHARE = 0.4
 """The share of an answer's content words that may be from neither context nor question."""
 _SAME_STATEMENT = 0.6
@@ -64,6 +36,7 @@ _RELEVANT_SHARE = 0.6
 _ANSWERING_SHARE = 0.5
 """The share of a question's words that a text must hold more than, to be taken for its answer."""
 _CONCISE_WORDS = 45
+_TERSE_WORDS = 4
 
 
 def look(fields: Fields, labels: str, prompt: str) -> Verdict:
@@ -98,14 +71,14 @@ def look(fields: Fields, labels: str, prompt: str) -> Verdict:
 
 
 def _refusal(fields: Fields) -> Verdict:
-    refused = _UNKNOWN.search(fields["output"]) is not None
+    refused = phrases.REFUSAL.search(fields["output"]) is not None
     return not refused, f"The response {'declines' if refused else 'tries'} to answer."
 
 
 def _concise(fields: Fields) -> Verdict:
     output = fields["output"]
     words = len(output.split())
-    if filler := _FILLER.search(output):
+    if filler := phrases.FILLER.search(output):
         return False, f'The response has filler: "{filler[0]}".'
     sentences = [" ".join(content_words(part)) for part in _SENTENCE.split(output)]
     if len(set(sentences)) < len(sentences):
@@ -114,13 +87,15 @@ def _concise(fields: Fields) -> Verdict:
 
 
 def _toxic(fields: Fields) -> Verdict:
-    found = _INSULT.search(fields.get("text") or fields.get("output", ""))
+    found = phrases.INSULT.search(fields.get("text") or fields.get("output", ""))
     return found is None, f'The text says "{found[0]}".' if found else "The text attacks nobody."
 
 
 def _personal(fields: Fields) -> Verdict:
-    text = "\n".join(fields.values())
-    found = [name for name, pattern in _PERSONAL.items() if re.search(pattern, text)]
+    text, found = "\n".join(fields.values()), []
+    for name, pattern in phrases.PERSONAL.items():
+        text, times = re.subn(pattern, " ", text)
+        found += [name] if times else []
     if found:
         return False, f"The text holds {' and '.join(found)}."
     return True, "The text holds no address and no number that belongs to somebody."
@@ -128,7 +103,7 @@ def _personal(fields: Fields) -> Verdict:
 
 def _friction(fields: Fields) -> Verdict:
     message = fields.get("message") or fields["conversation"]
-    found = _FRICTION.search(message)
+    found = phrases.COMPLAINT.search(message)
     if found:
         return False, f'The user reacts to the reply before: "{found[0].strip()}".'
     return True, "The user goes on without a complaint."
@@ -146,19 +121,22 @@ def _complete(fields: Fields) -> Verdict:
         if not by_user:
             continue
         replies = " ".join(said for user, said in turns[place + 1 :] if not user)
-        for part in clauses(text):
+        requests = list(clauses(text))
+        for part in requests:
             wanted = set(content_words(part))
             if "?" not in text and len(wanted) < 2:
                 continue  # thanks, a greeting
-            if not replies or _UNKNOWN.search(replies):
+            if not replies or phrases.REFUSAL.search(replies):
                 return False, f'Nothing answers "{part.strip()}".'
+            if len(requests) == 1 and len(content_words(replies)) <= _TERSE_WORDS:
+                continue  # "Six months." takes up no word, and answers
             if wanted and not wanted & set(content_words(replies)):
                 return False, f'The assistant does not take up "{part.strip()}".'
     return True, "The assistant takes up each request."
 
 
 def _grounded(fields: Fields) -> Verdict:
-    if _UNKNOWN.search(fields["output"]):
+    if phrases.REFUSAL.search(fields["output"]):
         return True, "The response claims nothing."
     return _plausible(fields.get("question", ""), fields["output"])
 
@@ -167,15 +145,17 @@ def _handled(fields: Fields) -> Verdict:
     """An agent's reply to what a tool returned."""
     result, output = fields["result"], fields["output"]
     if reports_failure(result):
-        admits = _UNKNOWN.search(output) is not None or "error" in output.lower()
+        admits = bool(phrases.REFUSAL.search(output) or phrases.ADMISSION.search(output))
         why = "says so" if admits else "passes over it"
         return admits, f"The tool reported an error, and the response {why}."
+    if phrases.REFUSAL.search(output):
+        return False, "The tool returned something, and the response makes nothing of it."
     context = "\n".join([*passages_of(result), result])
     return _faithful(fields.get("question", ""), context, output)
 
 
 def _faithful(question: str, context: str, output: str) -> Verdict:
-    if _UNKNOWN.search(output):
+    if phrases.REFUSAL.search(output):
         return True, "The response claims nothing that the context would have to hold."
     statements = [s for s in _SENTENCE.split(context) if s.strip()]
     known = set(content_words(context)) | set(content_words(question))
@@ -185,7 +165,9 @@ def _faithful(question: str, context: str, output: str) -> Verdict:
         few = _some(stray[:4], output)
         return False, f"Much of the response is in neither context nor query: {few}."
     for sentence in (s for s in _SENTENCE.split(output) if s.strip()):
-        problem = _conflict(sentence, statements, context + " " + question)
+        problem = _strange_name(sentence, context + " " + question) or _conflict(
+            sentence, statements, context + " " + question
+        )
         if problem:
             return False, problem
     return True, "The response says what the context says, numbers and conditions included."
@@ -195,7 +177,7 @@ def _right(fields: Fields, rubric: str) -> Verdict:
     """Whether an output is the right one, as far as a context tells, by what the rubric says."""
     question, context, output = fields["question"], fields["context"], fields["output"]
     asked = set(content_words(question))
-    if _UNKNOWN.search(output):
+    if phrases.REFUSAL.search(output):
         if not _ABOUT_REFUSALS.search(rubric):
             return False, "The response does not answer."
         parts = re.split(r"\n\s*\n", context)
@@ -236,6 +218,15 @@ def _conflict(sentence: str, statements: Sequence[str], everything: str) -> str 
     return None
 
 
+def _strange_name(sentence: str, everything: str) -> str | None:
+    """A name (a capital inside a sentence) that comes from nowhere."""
+    known = set(_WORD.findall(everything)) | set(_WORD.findall(everything.lower()))
+    for word in _WORD.findall(sentence)[1:]:
+        if word[0].isupper() and not {word, word.lower()} & known and content_words(word):
+            return f"The context does not hold {word}."
+    return None
+
+
 def _covers(words: set[str], statement: str) -> float:
     return len(words & set(content_words(statement))) / len(words) if words else 0.0
 
@@ -271,7 +262,7 @@ def _matches(output: str, expected: str) -> Verdict:
 
 
 def _plausible(question: str, output: str) -> Verdict:
-    if not output.strip() or _UNKNOWN.search(output):
+    if not output.strip() or phrases.REFUSAL.search(output):
         return False, "The response does not answer."
     if not set(content_words(question)) & set(content_words(output)):
         return False, "The response speaks of something else than the question."

@@ -15,6 +15,14 @@ _ARGUMENT = re.compile(r"([A-Za-z_]\w*)\s*[=:]\s*(\"[^\"]*\"|'[^']*'|[^,]+)")
 _TOOL_LINE = re.compile(
     r"^\W*([A-Za-z_][\w.-]*)\s*(?:\([^)]*\))?\s*[:\u2013-]+\s*(.+)$", re.MULTILINE
 )
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+}
 
 
 def selection(question: str, available: str, output: str) -> tuple[bool, str]:
@@ -51,11 +59,14 @@ def invocation(question: str, available: str, output: str) -> tuple[bool, str]:
 def _misfit(tool: Tool, arguments: Mapping[str, Any]) -> str | None:
     properties = tool.parameters.get("properties") or {}
     for key in tool.parameters.get("required") or ():
-        if key not in arguments:
+        if arguments.get(key) in (None, ""):
             return f"{tool.name} is called without {key}."
-    for key in arguments:
+    for key, value in arguments.items():
         if properties and key not in properties:
             return f"{tool.name} takes no {key}."
+        wanted = str((properties.get(key) or {}).get("type"))
+        if not isinstance(value, _TYPES.get(wanted, object)):
+            return f"{tool.name} wants {key} as {wanted}, and got {value!r}."
     return None
 
 
