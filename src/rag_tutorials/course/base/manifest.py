@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from rag_tutorials.course.base.errors import CourseError, sentence_of
@@ -29,12 +30,16 @@ class Lesson:
 
 
 def load_lessons(path: Path | None = None) -> tuple[Lesson, ...]:
-    """Read the manifest, in the order of the lessons.
+    """Return the manifest, in the order of the lessons. A process reads it once.
 
     Raises:
         CourseError: the file is missing or an entry does not fit.
     """
-    path = path or course_root() / "notebooks" / "course.toml"
+    return _read(path or course_root() / "notebooks" / "course.toml")
+
+
+@cache
+def _read(path: Path) -> tuple[Lesson, ...]:
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))["lesson"]
         return tuple(
