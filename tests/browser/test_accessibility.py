@@ -95,6 +95,7 @@ def widgets() -> list[Any]:
             [Row("01 Manual spans", "Record", "35 to 45", catalog.of_lesson("01"), ())],
             {exercise.id: "2026-01-01"},
             {},
+            {},
         ),
         LINK,
         Frame("about:blank", "Open this trace in Phoenix", 300),

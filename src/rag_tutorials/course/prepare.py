@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from rag_tutorials.course.judging import catalog, cells, proof, solutions
 from rag_tutorials.course.judging.judge import judge
 from rag_tutorials.course.judging.prediction import Revealed
 from rag_tutorials.course.judging.verdict import Verdict
-from rag_tutorials.course.student import kept, predicting
+from rag_tutorials.course.student import kept, predicting, quizzing
+from rag_tutorials.course.student.quizzing import Asked, Marked
 from rag_tutorials.course.student.table import Table, table
 from rag_tutorials.course.traces.reading import Traces
 from rag_tutorials.course.traces.view import Showable, TraceView, show
@@ -111,6 +112,20 @@ class Course(Traces):
             AssertionError: where solutions are proven (CI), the answer is not what the trace says.
         """
         return predicting.reveal(self, catalog.find_prediction(prediction_id), what, expect)
+
+    def quiz(self, name: str, answers: Mapping[str, Any] | None = None) -> Asked | Marked:
+        """Draw the traces of a quiz (``"entrance"``, ``"exit"``), or mark answers to them.
+
+        ``answers`` are from a trace's letter to a finding's name. How many were right is kept for
+        :meth:`progress`. Which ones were wrong is said at the exit only.
+
+        Raises:
+            CourseError: there is no such quiz, its traces did not arrive, or these are no answers.
+        """
+        one = catalog.find_quiz(name)
+        if answers is None:
+            return quizzing.ask(self, one)
+        return quizzing.mark(self, one, answers, explain=name == "exit")
 
     def doctor(self) -> Diagnosis:
         """Say why nothing is in Phoenix: what stands between a span and its place there.

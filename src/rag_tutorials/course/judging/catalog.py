@@ -1,6 +1,6 @@
 """Find the content, one module a lesson: ``lesson_01.py`` holds ``EXERCISES`` of lesson 01.
 
-Beside them a module may hold ``PREDICTIONS``.
+Beside them a module may hold ``PREDICTIONS``. ``quizzes.py`` holds ``QUIZZES``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.judging.exercise import Exercise
 from rag_tutorials.course.judging.prediction import Prediction
+from rag_tutorials.course.judging.quiz import Quiz
 
 _PACKAGE = "rag_tutorials.course.exercises"  # found by name: nothing here imports upwards
 _LESSON = re.compile(r"lesson_(\d\d)\.py")
@@ -60,6 +61,20 @@ def find_prediction(prediction_id: str) -> Prediction:
         CourseError: there is none; the sentence lists those of the lesson.
     """
     return _find("prediction", prediction_id, predictions_of(str(prediction_id)[:2]))
+
+
+def find_quiz(name: str) -> Quiz:
+    """Return the quiz with this name, ``"entrance"``.
+
+    Raises:
+        CourseError: there is none; the sentence lists what there is.
+    """
+    known: Sequence[Quiz] = importlib.import_module(f"{_PACKAGE}.quizzes").QUIZZES
+    for one in known:
+        if one.name == name:
+            return one
+    names = ", ".join(one.name for one in known)
+    raise CourseError(f"There is no quiz {name!r}; there are {names}.")
 
 
 def _content(number: str, name: str) -> Sequence[Any]:

@@ -1,4 +1,4 @@
-"""The progress file: what a student has passed and predicted, remembered across kernels."""
+"""The progress file: what a student passed, predicted and diagnosed, kept across kernels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _RENUMBERED = {
     "06.4": "08.2",
     "06.5": "08.3",
 }
-Content = dict[str, dict[str, Any]]  # of the file's two tables, ``passed`` and ``predictions``
+Content = dict[str, dict[str, Any]]  # the file's tables: ``passed``, ``predictions``, ``quizzes``
 
 
 def passed() -> dict[str, str]:
@@ -43,6 +43,14 @@ def predictions() -> dict[str, dict[str, Any]]:
     (ISO 8601, UTC), and ``right``, which is ``None`` until the answer is shown.
     """
     return _load()["predictions"]
+
+
+def quizzes() -> dict[str, dict[str, Any]]:
+    """Return how quizzes went, by name: the ``first`` time and the ``last``.
+
+    Each has ``right``, ``of`` and ``when`` (ISO 8601, UTC).
+    """
+    return _load()["quizzes"]
 
 
 def remember(exercise_id: str) -> None:
@@ -76,6 +84,16 @@ def remember_right(prediction_id: str, right: bool) -> None:
                 guess["right"] = right
 
     _change(f"Your prediction {prediction_id} was compared", change)
+
+
+def remember_quiz(name: str, right: int, of: int) -> None:
+    """Note how many of a quiz's answers were right."""
+
+    def change(known: Content) -> None:
+        one = {"right": right, "of": of, "when": _now()}
+        known["quizzes"].setdefault(name, {"first": one})["last"] = one
+
+    _change(f"The {name} quiz was marked", change)
 
 
 def reset(lesson: str | None = None) -> int:
@@ -125,14 +143,18 @@ def _read(path: Path) -> Content:
             str(key): {which: {**one[which], "right": one[which]["right"]} for which in one}
             for key, one in data.get("predictions", {}).items()
         }
-        return {"passed": done, "predictions": guesses}
+        marks = {
+            str(name): {which: {**one[which], "of": int(one[which]["of"])} for which in one}
+            for name, one in data.get("quizzes", {}).items()
+        }
+        return {"passed": done, "predictions": guesses, "quizzes": marks}
     except FileNotFoundError:
         pass
     except (ValueError, TypeError, KeyError, AttributeError):
         aside = path.with_name(f"progress-unreadable-{datetime.now(UTC):%Y%m%dT%H%M%S}.json")
         path.replace(aside)
         print(f"The progress file could not be read; it is kept as {aside} and a new one begins.")
-    return {"passed": {}, "predictions": {}}
+    return {"passed": {}, "predictions": {}, "quizzes": {}}
 
 
 def _write(path: Path, known: Mapping[str, Any]) -> None:

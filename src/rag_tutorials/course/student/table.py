@@ -32,16 +32,31 @@ class Table:
     """Lessons by part, and how they stand; shows itself as HTML and as text."""
 
     def __init__(
-        self, rows: Sequence[Row], passed: Mapping[str, str], guesses: Mapping[str, Any]
+        self,
+        rows: Sequence[Row],
+        passed: Mapping[str, str],
+        guesses: Mapping[str, Any],
+        marks: Mapping[str, Any],
     ) -> None:
         self.rows = rows
         self.passed = passed
         self.guesses = guesses
+        self.marks = marks
 
     @property
     def summary(self) -> str:
         """How many exercises are passed and how many predictions were right, in words."""
         return self._standing(self.rows)
+
+    @property
+    def diagnoses(self) -> str:
+        """How many of ten traces were diagnosed rightly before and after the course, in words."""
+        said = {"entrance": "before lesson 01", "exit": "after the last lesson"}
+        words = []
+        for name, when in said.items():
+            first = self.marks.get(name, {}).get("first")
+            words.append(f"{first['right']} of {first['of']} {when}" if first else f"open {when}")
+        return "; ".join(words)
 
     def _standing(self, rows: Sequence[Row]) -> str:
         exercises = [one for row in rows for one in row.exercises]
@@ -73,6 +88,7 @@ class Table:
                 lines += [f"  {self._mark(one):<7} {one.id}  {one.title}" for one in row.exercises]
         if len(self.rows) > 1:
             lines.append(f"Whole course: {self.summary}")
+            lines.append(f"Right diagnoses: {self.diagnoses}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -97,6 +113,10 @@ class Table:
             lines.append(
                 f"<th {_CELL}>Whole course</th><td {_CELL}></td><th {_CELL}>{self.summary}</th>"
             )
+            lines.append(
+                f"<th {_CELL}>Right diagnoses</th><td {_CELL}></td>"
+                f"<th {_CELL}>{self.diagnoses}</th>"
+            )
         inside = "".join(f"<tr>{line}</tr>" for line in lines)
         return f'<table style="margin:0">{inside}</table>'
 
@@ -116,4 +136,4 @@ def table(lesson: str | None = None) -> Table:
                 catalog.predictions_of(number),
             )
         )
-    return Table(rows, kept.passed(), kept.predictions())
+    return Table(rows, kept.passed(), kept.predictions(), kept.quizzes())

@@ -58,11 +58,28 @@ def test_the_whole_course_is_by_part_and_summed_up() -> None:
     kept.remember("01.2")
     text = repr(table())
     lines = text.splitlines()
-    assert lines[-1] == "Whole course: 1 of 3 passed; predictions: 0 of 2 as the trace said"
+    assert lines[-2:] == [
+        "Whole course: 1 of 3 passed; predictions: 0 of 2 as the trace said",
+        "Right diagnoses: open before lesson 01; open after the last lesson",
+    ]
     parts = list(dict.fromkeys(lesson.part for lesson in load_lessons()))
     assert [line for line in lines if line in parts] == parts
     for lesson in load_lessons():
         assert f"{lesson.number} {lesson.title}, {lesson.minutes[0]} to" in text
+
+
+def test_both_quizzes_are_below_the_whole_course() -> None:
+    kept.remember_quiz("entrance", 3, 10)
+    kept.remember_quiz("entrance", 10, 10)
+    kept.remember_quiz("exit", 9, 10)
+    said = "3 of 10 before lesson 01; 9 of 10 after the last lesson"
+    assert repr(table()).splitlines()[-1] == f"Right diagnoses: {said}"
+    assert said in table()._repr_html_()
+    assert said not in repr(table("01"))
+    kept.reset("01")
+    assert kept.quizzes()["exit"]["first"]["right"] == 9
+    kept.reset()
+    assert kept.quizzes() == {}
 
 
 def test_the_page_escapes_titles_and_has_a_heading_a_part() -> None:
