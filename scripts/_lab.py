@@ -17,7 +17,7 @@ import uuid
 import webbrowser
 from pathlib import Path
 
-from _run import CommandError, open_private, private_folder
+from _run import CommandError, open_private, private_folder, wait
 from _setup import Checkout
 
 FIRST = "notebooks/00_start_here.ipynb"
@@ -99,7 +99,7 @@ def open_lab(course: Checkout, port: int, *, browser: bool) -> int:
             sys.stdout.flush()
             if browser and not webbrowser.open(url):
                 print("No browser was found: open the address in one.", flush=True)
-            process.wait()
+            wait(process)
             raise CommandError(f"JupyterLab ended by itself.\n{_tail(log)}")
         except KeyboardInterrupt:
             print("\nStopping JupyterLab and its notebooks", flush=True)
@@ -108,11 +108,13 @@ def open_lab(course: Checkout, port: int, *, browser: bool) -> int:
             _stop(process)
 
 
-def _short(folder: Path) -> Path:
+def _short(folder: Path, system: str = os.name) -> Path:
     """Return this folder, or one for temporary files if kernels' sockets in it had too long a name.
 
-    Such a name has 103 bytes at most on macOS, 107 on Linux.
+    Such a name has 103 bytes at most on macOS, 107 on Linux. On Windows there are no such sockets.
     """
+    if system != "posix":
+        return folder
     rest = len(f"/run-12345678/kernel-{uuid.UUID(int=0)}-ipc-5")
     for place in (folder, Path(tempfile.gettempdir())):
         if len(os.fsencode(place)) + rest <= 103:

@@ -45,6 +45,8 @@ FOREIGN = (
 ADDRESS = re.compile(r"\b(?:https?|file)://[^\s'\"`)>]+")
 BEAT_S = 30.0  # without a terminal: how often a long step says how far it is
 TERMINAL_BEAT_S = 0.2
+WAIT_S = 0.5
+STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 CAUSES = (
     (
@@ -148,14 +150,27 @@ def uv_settings(pip_config: str, environ: Mapping[str, str] = os.environ) -> dic
     }
 
 
+def wait(process: "subprocess.Popen[bytes]") -> int:
+    """Wait for a program's end and return its status, in steps that Ctrl-C gets in between.
+
+    On Windows, a wait without an end hears nothing until the program has ended.
+    """
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=WAIT_S)
+
+
 @contextlib.contextmanager
 def stop_signals_interrupt() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end the command as Ctrl-C does, wherever it runs."""
+    """Let SIGTERM and a closed terminal end the command as Ctrl-C does, wherever it runs.
+
+    A closed terminal is SIGHUP on POSIX, SIGBREAK on Windows.
+    """
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    names = [name for name in STOP_SIGNALS if hasattr(signal, name)]
     earlier = {name: signal.signal(getattr(signal, name), interrupt) for name in names}
     try:
         yield

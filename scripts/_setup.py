@@ -49,6 +49,8 @@ ANEW = (
     " command again."
 )
 DATA = ("data/handbook_manual.txt", "data/queries.jsonl")
+LONGEST_PATH = 259  # on Windows, unless it is set to take longer ones
+LONGEST_INSIDE = 165  # characters of the longest path among the packages, being compiled
 DISK_NEEDED = 3 * 10**9  # .venv takes 1.6 GB, unpacking and uv's cache on another disk the rest
 
 
@@ -333,6 +335,8 @@ class Checkout:
                     f"The old .venv could not be removed ({error.strerror}). Close JupyterLab and"
                     " other programs that use it, and run the same command again."
                 ) from error
+        if not long_paths():
+            check_length(self.root)
         free = shutil.disk_usage(self.root).free
         if free < DISK_NEEDED:
             raise CommandError(
@@ -436,12 +440,38 @@ def listed(off: Mapping[str, str]) -> str:
     return ", ".join(said[:NAMED]) + more
 
 
+def check_length(root: Path) -> None:
+    """Look whether the environment's longest path fits into what Windows allows.
+
+    Raises:
+        CommandError: it does not.
+    """
+    length = len(f"{root}\\.venv\\Lib\\site-packages\\") + LONGEST_INSIDE
+    if length > LONGEST_PATH:
+        raise CommandError(
+            f"The course's folder has too long a path: files in it would have {length} characters,"
+            f" and Windows allows {LONGEST_PATH} as it is set here. Move the course to a folder"
+            f" whose path is at least {length - LONGEST_PATH} characters shorter, such as"
+            " C:\\course, or let Windows take long paths (its setting LongPathsEnabled), and run"
+            " the same command again."
+        )
+
+
 def _machine() -> str:
     return f"{sys.platform}-{platform.machine()}"
 
 
 if sys.platform == "win32":
     import msvcrt
+    import winreg
+
+    def long_paths() -> bool:
+        """Say whether this system takes paths of more than 260 characters."""
+        with contextlib.suppress(OSError):
+            place = r"SYSTEM\CurrentControlSet\Control\FileSystem"
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, place) as key:
+                return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
+        return False
 
     def _lock(descriptor: int) -> None:
         os.lseek(descriptor, 0, os.SEEK_SET)
@@ -449,6 +479,10 @@ if sys.platform == "win32":
 
 else:
     import fcntl
+
+    def long_paths() -> bool:
+        """Say whether this system takes paths of more than 260 characters."""
+        return True
 
     def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -169,7 +169,12 @@ def test_the_page_behind_the_launchers_tile(
     page = browser_window.new_page()
     page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     page.set_content(
-        running.page([(f"0{number}_lesson", 6006 + number) for number in range(count)])
+        running.page(
+            [
+                running.Running(f"0{number}_lesson", 6006, "http://localhost:6006")
+                for number in range(count)
+            ]
+        )
     )
     assert violations(page) == []
 

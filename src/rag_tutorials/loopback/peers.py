@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-_TELLS = sys.platform == "linux"
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 _SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, _REQUEST = 4, 20, 1
 _ANY = 0xFFFFFFFF
@@ -50,7 +49,7 @@ def refusal(connection: Connection) -> str | None:
     nobody holds any more: the table shows it as root's. Where the system does not tell (macOS,
     Windows), everybody passes.
     """
-    if not _TELLS:
+    if sys.platform != "linux":
         return None
     uid = _user_of_peer(connection)
     if uid is not None and uid in (0, os.geteuid()):
@@ -83,6 +82,7 @@ def _user_of_peer(connection: Connection) -> int | None:
 
 def _ask(local: Address, remote: Address) -> tuple[int, int] | None:
     """Return user and inode of the connection's end at ``local``, as netlink says."""
+    assert sys.platform == "linux"
     family = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
     ends = (socket.inet_pton(family, host) for host, _ in (local, remote))
     query = struct.pack("=BBBxI", family, socket.IPPROTO_TCP, 0, _ANY)

@@ -101,7 +101,7 @@ def launched(launch: Callable[[], Any], active: Callable[[], Any], phoenix: Embe
                         aside = phoenix.storage.set_aside()
             continue
         if session is not None:
-            running.note(phoenix.port, phoenix.folder)
+            running.note(phoenix)
             close_to_others(phoenix.folder)
             threading.Thread(target=_warm_up, args=[phoenix], daemon=True).start()
             for remark in _remarks(phoenix, announced, aside, cause):

@@ -60,7 +60,7 @@ def addresses(traces: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
             "Phoenix",
             "none runs now; a lesson's first two cells start its own, which ends with its kernel",
         )
-    for name, port in found:
+    for name, port, _ in found:
         url = f"http://{HOST}:{port}"
         held = asking.trace_counts(url)
         if held is None:

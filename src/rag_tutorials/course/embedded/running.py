@@ -10,14 +10,16 @@ import argparse
 import contextlib
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil  # type: ignore[import-untyped]
 
 from rag_tutorials.course.base.places import write_private
-from rag_tutorials.course.embedded import addresses, asking
+from rag_tutorials.course.embedded import asking
+from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.embedded.storage import traces_dir
 from rag_tutorials.loopback import HOST
 from rag_tutorials.loopback.doors import OwnUserMixIn
@@ -40,41 +42,51 @@ the notebook's own Phoenix, which ends when you close the notebook.</p>"""
 _MANY = "<p>Each open notebook has a Phoenix of its own:</p>\n<ul>\n{items}\n</ul>"
 
 
-def note(port: int, folder: Path) -> None:
-    """Write down, beside its traces, that this process's Phoenix listens on ``port``.
+def note(phoenix: EmbeddedPhoenix) -> None:
+    """Write down, beside its traces, where this process's Phoenix is, for code and for browsers.
 
     Where that cannot be written, the page does without.
     """
     me = psutil.Process()
-    text = json.dumps({"port": port, "pid": me.pid, "started": me.create_time()})
+    where = {"port": phoenix.port, "browser": phoenix.browser_url}
+    text = json.dumps({**where, "pid": me.pid, "started": me.create_time()})
     with contextlib.suppress(OSError):
-        write_private(folder / _FILE, text)
+        write_private(phoenix.folder / _FILE, text)
 
 
-def running(parent: Path) -> Iterator[tuple[str, int]]:
-    """Yield name and port of each Phoenix below ``parent`` whose kernel lives and that answers."""
+class Running(NamedTuple):
+    """A notebook's Phoenix that runs: the folder's name, its port, its address for browsers."""
+
+    name: str
+    port: int
+    browser: str
+
+
+def running(parent: Path) -> Iterator[Running]:
+    """Yield each Phoenix below ``parent`` whose kernel lives and that answers."""
     for file in sorted(parent.glob(f"*/{_FILE}")):
         try:
             said = json.loads(file.read_text(encoding="utf-8"))
             port, pid, started = int(said["port"]), int(said["pid"]), float(said["started"])
+            browser = str(said["browser"])
             alive = abs(psutil.Process(pid).create_time() - started) < 1
         except (OSError, ValueError, KeyError, TypeError, psutil.Error):
             continue  # half written, or its kernel has ended
         if alive and asking.answers(f"http://{HOST}:{port}"):
-            yield file.parent.name, port
+            yield Running(file.parent.name, port, browser)
 
 
-def page(found: list[tuple[str, int]]) -> str:
+def page(found: Sequence[Running]) -> str:
     """Return the page for these Phoenixes."""
     if not found:
         return _PAGE.format(body=_NONE)
     items = "\n".join(
-        f'<li><a href="{html.escape(addresses.browser_url(port))}/">{html.escape(name)}</a></li>'
-        for name, port in found
+        f'<li><a href="{html.escape(one.browser)}/">{html.escape(one.name)}</a></li>'
+        for one in found
     )
     body = _MANY.format(items=items)
     if len(found) == 1:
-        only = json.dumps(f"{addresses.browser_url(found[0][1])}/")
+        only = json.dumps(f"{found[0].browser}/")
         body += f"\n<script>location.replace({only})</script>"
     return _PAGE.format(body=body)
 

@@ -14,13 +14,20 @@ from rag_tutorials.course.base.places import PRIVATE, private_folder, state_dir
 LOCK = "kernel.lock"
 DATABASE = "phoenix.db"
 _PARTS = ("", "-wal", "-shm", "-journal")  # what SQLite keeps beside a database
-_LONGEST = 500  # bytes; SQLite takes no longer path
 _COPIES = 20
 
 
 def traces_dir() -> Path:
     """Return the folder that holds a folder of traces for each notebook."""
     return private_folder(state_dir() / "phoenix")
+
+
+def longest_path(system: str = os.name) -> int:
+    """Return how many bytes the path of a database may have.
+
+    SQLite takes 500 and a few. Windows takes 259, those of what SQLite keeps beside it included.
+    """
+    return 500 if system == "posix" else 259 - max(map(len, _PARTS))
 
 
 class Storage:
@@ -41,11 +48,11 @@ class Storage:
         """
         for number in range(1, _COPIES + 1):
             path = parent / (name if number == 1 else f"{name}-{number}")
-            length = len(os.fsencode(path / DATABASE))
-            if length > _LONGEST:
+            length, most = len(os.fsencode(path / DATABASE)), longest_path()
+            if length > most:
                 raise CourseError(
                     f"The path of the traces' folder has {length} bytes, and a database's may have "
-                    f"{_LONGEST}; set COURSE_STATE_DIR to a folder with a shorter path and restart "
+                    f"{most}; set COURSE_STATE_DIR to a folder with a shorter path and restart "
                     f"the kernel. The folder is {path}"
                 )
             try:
@@ -88,6 +95,15 @@ class SetAside:
 
 
 def _move(database: Path, target: Path) -> None:
-    for part in _PARTS:
-        if os.path.lexists(f"{database}{part}"):
-            Path(f"{database}{part}").rename(f"{target}{part}")
+    """Move a database, all its parts or none: on Windows, a part that is open cannot be moved."""
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for part in _PARTS:
+            if os.path.lexists(f"{database}{part}"):
+                here, there = Path(f"{database}{part}"), Path(f"{target}{part}")
+                here.rename(there)
+                moved.append((here, there))
+    except OSError:
+        for here, there in reversed(moved):
+            there.rename(here)
+        raise

@@ -16,6 +16,7 @@ from rag_tutorials.course.base.places import (
     write_private,
 )
 from rag_tutorials.course.embedded import running
+from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.embedded.storage import Storage, traces_dir
 from rag_tutorials.course.student import kept
 
@@ -46,8 +47,7 @@ def everything(folder: Path) -> list[Path]:
 
 def test_all_that_the_course_writes_is_private_from_the_start(state: Path) -> None:
     kept.remember("00.1")
-    Storage.claim(traces_dir(), "lesson")
-    running.note(6006, traces_dir() / "lesson")
+    running.note(EmbeddedPhoenix(Storage.claim(traces_dir(), "lesson")))
     made = everything(state)
     assert len(made) >= 6
     assert {path: mode(path) for path in made} == {

@@ -25,6 +25,74 @@ def test_behind_a_hub_the_link_goes_through_the_users_proxy(
     assert addresses.browser_url(6006) == "/user/ada/proxy/6006"
 
 
+@pytest.mark.parametrize(
+    ("setting", "address", "path"),
+    [
+        ("/jupyterlab/default/proxy/{port}", "/jupyterlab/default/proxy/6006", None),
+        ("/lab1/user/ada/proxy/{port}/", "/lab1/user/ada/proxy/6006", None),
+        (
+            "https://adb-1.example.com/driver-proxy/o/2/3/{port}/",
+            "https://adb-1.example.com/driver-proxy/o/2/3/6006",
+            "/driver-proxy/o/2/3/6006",
+        ),
+        ("https://ada-{port}.app.example.dev", "https://ada-6006.app.example.dev", ""),
+        ("http://jupyter:8000/proxy/{port}", "http://jupyter:8000/proxy/6006", "/proxy/6006"),
+        ("http://[::1]:{port}", "http://[::1]:6006", ""),
+    ],
+)
+def test_a_setting_says_where_another_proxy_shows_a_port(
+    setting: str, address: str, path: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/somebody/")  # the setting goes first
+    monkeypatch.setenv("COURSE_PROXY_URL", f" {setting} ")
+    assert addresses.browser_url(6006) == address
+    assert addresses.root_path(6006) == (address if path is None else path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "{port}",
+        "6006",
+        "/proxy",  # every notebook has a port of its own
+        "/proxy/{port}/{port}",
+        "/proxy/{port}/{other}",
+        "proxy/{port}",
+        "//host/{port}",
+        "ftp://host/{port}",
+        "https:///{port}",
+        "https://host:x/{port}",
+        "https://ada:secret@host/{port}",
+        "https://host/{port}?token=secret",
+        "https://host/{port}#x",
+        'https://host/"><script>{port}',
+        "javascript:alert({port})",
+        "/a b/{port}",
+    ],
+)
+def test_a_setting_that_is_no_address_is_one_sentence_without_its_secret(
+    wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COURSE_PROXY_URL", wrong)
+    for ask in (addresses.browser_url, addresses.root_path):
+        with pytest.raises(CourseError, match="COURSE_PROXY_URL is no address") as caught:
+            ask(6006)
+        assert "secret" not in str(caught.value)
+
+
+def test_an_empty_setting_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
+    monkeypatch.setenv("COURSE_PROXY_URL", " ")
+    assert addresses.browser_url(6006) == "http://localhost:6006"
+    assert addresses.root_path(6006) == ""
+
+
+def test_a_hub_under_another_base_path_needs_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/teaching/hub/user/ada/")
+    assert addresses.browser_url(6006) == "/teaching/hub/user/ada/proxy/6006"
+    assert addresses.root_path(6006) == "/teaching/hub/user/ada/proxy/6006"
+
+
 def test_a_link_has_a_text_form_and_escapes_its_html() -> None:
     link = addresses.Link('http://localhost:1/"><script>', "Open <this>")
     assert repr(link) == 'Open <this>: http://localhost:1/"><script>'

@@ -15,7 +15,8 @@ from filelock import FileLock
 from rag_tutorials.course.embedded import looking, running
 from rag_tutorials.course.embedded.finding import Finding
 from rag_tutorials.course.embedded.looking import database, look, revisions
-from rag_tutorials.course.embedded.storage import DATABASE, LOCK
+from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
+from rag_tutorials.course.embedded.storage import DATABASE, LOCK, Storage
 
 
 def wrong(traces: Path, environ: Mapping[str, str] = {}) -> list[Finding]:
@@ -189,7 +190,9 @@ def phoenix(traces: Path) -> Iterator[dict[str, int] | None]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        running.note(server.server_address[1], traces / "01_manual_spans")
+        here = EmbeddedPhoenix(Storage(traces / "01_manual_spans", FileLock(traces / "unused")))
+        here.port = server.server_address[1]
+        running.note(here)
         yield held
         server.shutdown()
 

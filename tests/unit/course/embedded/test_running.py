@@ -12,7 +12,10 @@ import pytest
 
 from rag_tutorials import launcher
 from rag_tutorials.course.embedded import running
+from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.embedded.ports import free_port
+from rag_tutorials.course.embedded.running import Running
+from rag_tutorials.course.embedded.storage import Storage
 
 
 class Ready(BaseHTTPRequestHandler):
@@ -35,28 +38,36 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture
-def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "01_lesson"
-    folder.mkdir()
+def phoenix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedPhoenix:
     monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
-    return folder
+    return EmbeddedPhoenix(Storage.claim(tmp_path, "01_lesson"))
 
 
-def test_a_phoenix_that_was_noted_and_answers_is_found(lesson: Path, port: int) -> None:
-    running.note(port, lesson)
-    assert list(running.running(lesson.parent)) == [("01_lesson", port)]
+@pytest.fixture
+def lesson(phoenix: EmbeddedPhoenix) -> Path:
+    return phoenix.folder
 
 
-def test_one_that_does_not_answer_is_not(lesson: Path) -> None:
-    running.note(free_port(), lesson)
-    assert list(running.running(lesson.parent)) == []
+def test_a_phoenix_that_was_noted_and_answers_is_found(phoenix: EmbeddedPhoenix, port: int) -> None:
+    phoenix.port = port
+    running.note(phoenix)
+    assert list(running.running(phoenix.folder.parent)) == [
+        Running("01_lesson", port, f"http://localhost:{port}")
+    ]
+
+
+def test_one_that_does_not_answer_is_not(phoenix: EmbeddedPhoenix) -> None:
+    phoenix.port = free_port()
+    running.note(phoenix)
+    assert list(running.running(phoenix.folder.parent)) == []
 
 
 def test_one_whose_kernel_has_ended_is_not_although_another_took_its_port_and_number(
-    lesson: Path, port: int
+    phoenix: EmbeddedPhoenix, lesson: Path, port: int
 ) -> None:
-    running.note(port, lesson)
-    [file] = lesson.iterdir()
+    phoenix.port = port
+    running.note(phoenix)
+    [file] = lesson.glob("*.json")
     said = json.loads(file.read_text())
     for changed in ({"started": said["started"] - 60}, {"pid": 2**22 + 1}, {"port": None}):
         file.write_text(json.dumps({**said, **changed}))
@@ -65,28 +76,51 @@ def test_one_whose_kernel_has_ended_is_not_although_another_took_its_port_and_nu
     assert list(running.running(lesson.parent)) == []
 
 
-def test_a_note_that_cannot_be_written_is_done_without(lesson: Path) -> None:
-    lesson.rmdir()
-    running.note(1, lesson)
-    assert not lesson.exists()
+def test_a_note_that_cannot_be_written_is_done_without(
+    phoenix: EmbeddedPhoenix, lesson: Path
+) -> None:
+    (lesson / "running.json").mkdir()
+    running.note(phoenix)
+    assert list(running.running(lesson.parent)) == []
 
 
-def test_the_page_leads_on_by_itself_only_where_there_is_one(lesson: Path) -> None:
-    nothing, one, two = (
-        running.page([(f"0{number}_x", 6006 + number) for number in range(count)])
-        for count in range(3)
-    )
+def found(count: int) -> list[Running]:
+    ports = range(6006, 6006 + count)
+    return [
+        Running(f"0{number}_x", port, f"http://localhost:{port}")
+        for number, port in enumerate(ports)
+    ]
+
+
+def test_the_page_leads_on_by_itself_only_where_there_is_one() -> None:
+    nothing, one, two = (running.page(found(count)) for count in range(3))
     assert "run its first two cells" in nothing
     assert 'location.replace("http://localhost:6006/")' in one
     assert '<a href="http://localhost:6007/">01_x</a>' in two
     assert "<script>" not in two + nothing
 
 
-def test_behind_a_hub_the_page_stays_under_the_users_prefix(
-    lesson: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "value", "address"),
+    [
+        ("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/", "/user/ada/proxy/{port}/"),
+        ("COURSE_PROXY_URL", "https://work/o/1/{port}", "https://work/o/1/{port}/"),
+    ],
+)
+def test_the_page_leads_where_the_notebook_that_knows_the_proxy_says(
+    name: str,
+    value: str,
+    address: str,
+    phoenix: EmbeddedPhoenix,
+    port: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
-    assert 'href="/user/ada/proxy/6006/"' in running.page([("x", 6006)])
+    phoenix.port = port
+    with monkeypatch.context() as kernel:
+        kernel.setenv(name, value)  # of the kernel, from .env perhaps: the page's server has none
+        running.note(phoenix)
+    page = running.page(list(running.running(phoenix.folder.parent)))
+    assert f'href="{address.format(port=port)}"' in page
 
 
 def test_the_tile_starts_the_page() -> None:

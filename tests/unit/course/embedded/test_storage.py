@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rag_tutorials.course.base.errors import CourseError
-from rag_tutorials.course.embedded.storage import Storage
+from rag_tutorials.course.embedded.storage import DATABASE, Storage, longest_path
 
 
 @pytest.mark.slow
@@ -71,4 +71,32 @@ def test_a_database_set_aside_loses_nothing_and_can_be_put_back(tmp_path: Path) 
     assert {file.name: file.read_text() for file in storage.path.glob("phoenix*")} == {
         "phoenix.db": "old",
         "phoenix.db-wal": "old-wal",
+    }
+
+
+def test_windows_takes_the_longest_path_with_all_that_sqlite_keeps_beside_it() -> None:
+    assert longest_path("nt") + len("-journal") == 259
+    assert longest_path("posix") == 500
+
+
+@pytest.mark.parametrize("held", ["phoenix.db", "phoenix.db-wal", "phoenix.db-shm"])
+def test_a_database_of_which_a_part_cannot_be_moved_stays_whole(
+    held: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage.claim(tmp_path, "lesson")
+    parts = [f"{DATABASE}{part}" for part in ("", "-wal", "-shm")]
+    for part in parts:
+        (storage.path / part).write_text(part)
+    rename = Path.rename
+
+    def as_windows_does(self: Path, target: Path) -> Path:
+        if self.name == held:
+            raise PermissionError(13, "The process cannot access the file", str(self))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", as_windows_does)
+    with pytest.raises(PermissionError):
+        storage.set_aside()
+    assert {file.name: file.read_text() for file in storage.path.glob("phoenix*")} == {
+        part: part for part in parts
     }
