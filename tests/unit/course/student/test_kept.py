@@ -62,6 +62,7 @@ def test_two_kernels_at_once_lose_nothing(folder: Path) -> None:
         '{"passed": 3}',
         '{"passed": {}, "predictions": {"01.a": 3}}',
         '{"passed": {}, "predictions": {"01.a": {"last": {}}}}',
+        '{"passed": {}, "quizzes": {"exit": {"first": {}}}}',
         "\x00\xff",
         "",
     ],
@@ -99,6 +100,7 @@ def test_reset_of_one_lesson_and_of_all(folder: Path) -> None:
         "numbering": 2,
         "passed": {},
         "predictions": {},
+        "quizzes": {},
     }
 
 

@@ -47,7 +47,7 @@ def test_the_command_resets_unasked_with_yes_and_knows_its_lessons(
     assert kept.passed() == {}
     assert progress.main([]) == 0
     assert (
-        "00 Start here: your first trace, 10 to 15 minutes: 0 of 1 passed"
+        "00 Start here: your first trace, 15 to 25 minutes: 0 of 1 passed"
         in capsys.readouterr().out
     )
 
