@@ -40,6 +40,35 @@ for asked, refusals in (("How long?", 0), ("Who approves?", 2), ("How many?", 0)
         span.set_attribute("input.value", asked)
         generate(asked, passages, client=patient)
     monday.append(span)
+
+import io, logging, re
+
+class SpanIds(logging.Filter):
+    def filter(self, record):
+        context = trace.get_current_span().get_span_context()
+        record.trace_id = trace.format_trace_id(context.trace_id)
+        record.span_id = trace.format_span_id(context.span_id)
+        return True
+
+log_file = io.StringIO()
+handler = logging.StreamHandler(log_file)
+handler.addFilter(SpanIds())
+handler.setFormatter(logging.Formatter("%(levelname)s %(trace_id)s %(span_id)s %(message)s"))
+log = logging.getLogger("handbook")
+log.handlers, log.propagate = [handler], False
+log.setLevel(logging.INFO)
+
+def serve(asked):
+    with tracer.start_as_current_span("request") as span:
+        span.set_attribute("input.value", asked)
+        with tracer.start_as_current_span("retrieval"):
+            results = retriever(asked, top_k=5)
+            log.info("%d passages found", len(results))
+        log.warning("%d passages dropped", len(results[3:]))
+    return span
+
+log.info("before")
+serve(question)
 """
 )
 NOT = "is not what the trace says"
@@ -379,4 +408,123 @@ WRITE = tries(
         ),
     },
 )
-ATTEMPTS = [*ONCE, *PREDICT, *APOLOGY, *HIDDEN, *WRITE]
+
+BOTH_WAYS = """
+def question_of(line):
+    return course.read_back(line.split()[1], expect=2)[0].attributes["input.value"]
+
+def lines_of(trace_id):
+    return [line for line in log_file.getvalue().splitlines() if trace_id in line]
+"""
+WITH_THE_CLIENT = """
+from phoenix.client import Client
+
+def question_of(line):
+    found = re.search("[0-9a-f]{32}", line)
+    spans = Client(base_url=course.phoenix_url).spans.get_spans(
+        project_identifier=course.project, trace_ids=[found[0]]
+    )
+    return next(one for one in spans if one.get("parent_id") is None)["attributes"]["input.value"]
+
+def lines_of(trace_id):
+    log_file.seek(0)
+    return [line.rstrip("\\n") for line in log_file if line.split()[1] == trace_id]
+"""
+ONE_INDEX = """
+def split(line):
+    level, trace_id, span_id, message = line.split(maxsplit=3)
+    return trace_id, span_id
+
+def question_of(line):
+    [root] = [one for one in course.read_back(split(line)[0], 2) if one.parent_id is None]
+    return root.attributes["input.value"]
+
+def lines_of(trace_id):
+    lines = {}
+    for line in log_file.getvalue().split("\\n")[:-1]:
+        lines.setdefault(split(line)[0], []).append(line)
+    return lines[trace_id]
+"""
+FOLLOW = tries(
+    "02.6",
+    "question_of, lines_of, serve, log_file",
+    {"by word": BOTH_WAYS, "Phoenix's client": WITH_THE_CLIENT, "one index": ONE_INDEX},
+    {
+        "always the same question": (
+            changed(
+                BOTH_WAYS,
+                (
+                    'course.read_back(line.split()[1], expect=2)[0].attributes["input.value"]',
+                    "question",
+                ),
+            ),
+            "returns text that is not the `input.value` of the root",
+        ),
+        "the trace of the last line": (
+            changed(BOTH_WAYS, ("line.split()[1]", "log_file.getvalue().split()[-5]")),
+            "returns text that is not the `input.value` of the root",
+        ),
+        "the message instead of the question": (
+            changed(
+                BOTH_WAYS,
+                (
+                    'course.read_back(line.split()[1], expect=2)[0].attributes["input.value"]',
+                    "line.split(maxsplit=3)[3]",
+                ),
+            ),
+            "returns text that is not the `input.value` of the root",
+        ),
+        "the attributes instead of one": (
+            changed(BOTH_WAYS, ('["input.value"]', "")),
+            "is not the `input.value` of the root",
+        ),
+        "the child instead of the root": (
+            changed(BOTH_WAYS, ("[0].attributes[", "[1].attributes[")),
+            "KeyError",
+        ),
+        "the span's id as the trace's": (
+            changed(BOTH_WAYS, ("line.split()[1]", "line.split()[2]")),
+            "is no trace id",
+        ),
+        "serves again and asks that": (
+            changed(
+                BOTH_WAYS,
+                (
+                    "course.read_back(line.split()[1], expect=2)",
+                    "course.read_back(serve(question), 2)",
+                ),
+            ),
+            "traces",
+        ),
+        "nothing returned": (changed(BOTH_WAYS, ("    return [", "    [")), "returns nothing"),
+        "one text": (
+            changed(
+                BOTH_WAYS,
+                ("return [line for", "return chr(10).join(line for"),
+                ("if trace_id in line]", "if trace_id in line)"),
+            ),
+            "returns text; it should return a list",
+        ),
+        "all lines": (
+            changed(BOTH_WAYS, (" if trace_id in line", "")),
+            "something that is no line of the trace",
+        ),
+        "messages only": (
+            changed(BOTH_WAYS, ("[line for line", "[line.split(maxsplit=3)[3] for line")),
+            "something that is no line of the trace",
+        ),
+        "the root's lines only": (
+            changed(BOTH_WAYS, ("if trace_id in line", "if trace_id in line and 'WARN' in line")),
+            "leaves out 1 of the 2 lines",
+        ),
+        "the newest first": (
+            changed(BOTH_WAYS, (".splitlines() if", ".splitlines()[::-1] if")),
+            "in another order",
+        ),
+        "ids as numbers": (
+            changed(BOTH_WAYS, ("if trace_id in line", "if str(int(trace_id, 16)) in line")),
+            "leaves out 2 of the 2 lines",
+        ),
+    },
+)
+ATTEMPTS = [*ONCE, *PREDICT, *APOLOGY, *HIDDEN, *WRITE, *FOLLOW]

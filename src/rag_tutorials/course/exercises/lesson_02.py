@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -19,12 +22,15 @@ from rag_tutorials.course.judging.content import (
     Surroundings,
     span,
 )
+from rag_tutorials.course.judging.given import type_in_words
 from rag_tutorials.course.judging.looks import returns_what_the_model_said, works
 from rag_tutorials.course.judging.prediction import Prediction
 from rag_tutorials.course.judging.watching import Deed
 from rag_tutorials.course.traces.spans import SpanRecord
 
 QUESTION = "How many days of annual leave may be carried over into the next year?"
+SERVED = ("How long is the probation period?", "Who approves remote work?", QUESTION)
+TRACE_ID = re.compile(r"\b(?!0{32})[0-9a-f]{32}\b")
 Answer = Callable[[str], Any]
 
 
@@ -108,6 +114,84 @@ def _asked_to_wait(refused: Deed) -> float:
 FAILED_ATTEMPT = span("attempt", "LLM", status="ERROR", events={"exception": 1})
 
 
+@dataclass(slots=True)
+class Followed:
+    """What the student's two functions say of the lines that were written meanwhile.
+
+    Attributes:
+        lines: The lines, each with its trace id, in order.
+        questions: By line, what ``question_of`` returned.
+        ways_back: By trace id, what ``lines_of`` returned.
+    """
+
+    lines: list[tuple[str, str]]
+    questions: dict[str, Any] = field(default_factory=dict)
+    ways_back: dict[str, Any] = field(default_factory=dict)
+
+
+def _follow(
+    course: Surroundings,
+    question_of: Answer,
+    lines_of: Answer,
+    serve: Callable[[str], Any],
+    log_file: io.StringIO,
+) -> Followed:
+    """Let three requests write their lines, then follow these, the newest first."""
+    before = len(log_file.getvalue())
+    for question in SERVED:
+        serve(question)
+    new = log_file.getvalue()[before:].splitlines()
+    lines = [(line, found[0]) for line in new if (found := TRACE_ID.search(line))]
+    if len(lines) < 2 * len(SERVED):
+        raise MistakeError(
+            "`serve` does not leave two lines with a trace id in `log_file`; run the two cells "
+            "that define them again."
+        )
+    followed = Followed(lines)
+    for line, trace_id in reversed(lines):
+        followed.questions[line] = question_of(line)
+        followed.ways_back[trace_id] = lines_of(trace_id)
+    return followed
+
+
+def _each_line_leads_to_its_question(seen: Seen) -> Mistake | None:
+    roots = {root.trace_id: root for root in seen.found.roots}
+    for line, trace_id in seen.returned.lines:
+        said, root = seen.returned.questions[line], roots[trace_id]
+        if said != root.attributes["input.value"]:
+            what = "text that" if isinstance(said, str) else f"{type_in_words(type(said))}, which"
+            return Mistake(
+                f"For the line `{line}`, `question_of` returns {what} is not the `input.value` of "
+                "the root of its trace.",
+                "Take the trace id out of the line that was given, and ask Phoenix for that trace.",
+                ((root.span_id, "input.value"),),
+            )
+    return None
+
+
+def _each_trace_leads_to_its_lines(seen: Seen) -> Mistake | None:
+    for root in seen.found.roots:
+        said = seen.returned.ways_back[root.trace_id]
+        wanted = [line for line, trace_id in seen.returned.lines if trace_id == root.trace_id]
+        if not isinstance(said, list):
+            return Mistake(
+                f"`lines_of` returns {type_in_words(type(said))}; it should return a list of lines."
+            )
+        if any(line not in wanted for line in said):
+            return Mistake(
+                "`lines_of` returns something that is no line of the trace.",
+                "Return whole lines, as `splitlines()` gives them, and those with this id only.",
+            )
+        if left_out := sum(line not in said for line in wanted):
+            return Mistake(
+                f"`lines_of` leaves out {left_out} of the {len(wanted)} lines of a trace.",
+                "Whatever span of the trace a line was written in, it has the trace's id.",
+            )
+        if said != wanted:
+            return Mistake("`lines_of` repeats lines of a trace, or has them in another order.")
+    return None
+
+
 def _statuses(found: Found) -> tuple[str, ...]:
     return tuple(one.status for one in found.spans)
 
@@ -138,7 +222,7 @@ EXERCISES = (
     Exercise(
         id="02.2",
         title="Predict three statuses",
-        minutes=3,
+        minutes=2,
         run=lambda course, prediction, handle: handle(QUESTION),
         facts={name: _status_of(name) for name in ("rag-request", "retrieval", "generation")},
         hints=(
@@ -150,7 +234,7 @@ EXERCISES = (
     Exercise(
         id="02.3",
         title="An apology that admits it",
-        minutes=4,
+        minutes=3,
         run=_apologise,
         returns=str,
         expect=(
@@ -168,7 +252,7 @@ EXERCISES = (
     Exercise(
         id="02.4",
         title="Find the hidden retries",
-        minutes=6,
+        minutes=4,
         facts={
             "question": lambda seen: _unlucky(seen).attributes["input.value"],
             "calls": lambda seen: _calls_within(seen, _unlucky(seen)),
@@ -183,7 +267,7 @@ EXERCISES = (
     Exercise(
         id="02.5",
         title="Retries with a span each",
-        minutes=10,
+        minutes=8,
         run=_retry,
         raises=RateLimitError,
         expect=(
@@ -220,6 +304,23 @@ EXERCISES = (
             "refusal `raise`: the block of `answer` does the rest.",
             "`root.add_event('retry.wait', {'seconds': wait})` before each sleep, and "
             "`root.set_status(StatusCode.OK)` as the last line before `return answer`.",
+        ),
+    ),
+    Exercise(
+        id="02.6",
+        title="From a log line to its trace, and back",
+        minutes=4,
+        run=_follow,
+        expect=tuple(
+            span("request", None, span("retrieval"), attributes={"input.value": question})
+            for question in SERVED
+        ),
+        also=(_each_line_leads_to_its_question, _each_trace_leads_to_its_lines),
+        hints=(
+            "A line has a level, a trace id and a span id, and then the message.",
+            "`line.split()[1]` is the trace id, and `course.read_back(trace_id, expect=2)` has the "
+            "root first. On the way back, look for the lines that hold the id.",
+            "`[line for line in log_file.getvalue().splitlines() if trace_id in line]`",
         ),
     ),
 )
@@ -275,5 +376,13 @@ PREDICTIONS = (
         because="The span surrounds the call of the client, and the client returned normally after "
         "its retries: no exception reached the span. A retry inside the client shows only as "
         "duration.",
+    ),
+    Prediction(
+        id="02.g",
+        title="How many events have the two spans together?",
+        truth=lambda found: sum(len(one.events) for one in found.spans),
+        answer=0,
+        because="A log record goes where the logging sends it, here to `log_file`. Only the ids "
+        "tie it to its span, and the span knows nothing of it.",
     ),
 )
