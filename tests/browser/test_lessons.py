@@ -211,10 +211,14 @@ def start_here(
 def events_and_errors(
     notebook: Notebook, window: BrowserContext, picture: Callable[[str, Page | Locator], None]
 ) -> None:
-    """The error has its event."""
-    phoenix = follow(link_of(notebook, "course.show(final, expect=2)"), window)
-    assert tree_in_phoenix(phoenix) == ["unknown final-failure ERROR", "llm generation ERROR"]
-    phoenix.get_by_role("button", name="llm generation ERROR").click()
+    """The error has its event, in the child that failed."""
+    phoenix = follow(link_of(notebook, 'course.reveal("02.d", request)'), window)
+    assert tree_in_phoenix(phoenix) == [
+        "unknown rag-request",
+        "unknown dense-retrieval ERROR",
+        "unknown keyword-retrieval",
+    ]
+    phoenix.get_by_role("button", name="unknown dense-retrieval ERROR").click()
     details = phoenix.get_by_test_id("span-details")
     events = details.get_by_role("tab", name="Events")
     expect(events).to_contain_text("1")

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
@@ -164,6 +167,13 @@ def _send(endpoint: str, **headers: str) -> None:
 
 def export_405() -> None:
     _send(_running())
+
+
+def logs_405() -> None:
+    provider = LoggerProvider(shutdown_on_exit=False)
+    exporter = OTLPLogExporter(f"{_running()}/v1/logs")
+    provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
+    provider.get_logger("messages").emit(event_name="one")
 
 
 def export_415() -> None:
