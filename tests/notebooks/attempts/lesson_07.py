@@ -233,4 +233,150 @@ SMOKE = tries(
         ),
     },
 )
-ATTEMPTS = [*SWITCH, *EXIT, *SMOKE]
+BOTH = """
+import json
+from openai import OpenAI
+from openinference.instrumentation import TraceConfig
+
+KIND = "openinference.span.kind"
+client, config = OpenAI(), TraceConfig(enable_genai_semconv=True)
+
+def leave_left(employee):
+    return f"{employee} has 12 days of leave left."
+
+def leave_request(tracer, question):
+    with tracer.start_as_current_span("leave-request"):
+        with tracer.start_as_current_span("leave_left") as tool:
+            result = leave_left("Ada")
+            tool.set_attributes({KIND: "TOOL", "input.value": "Ada", "output.value": result})
+            tool.set_attributes({"tool.name": "leave_left", "tool.parameters": '{"employee": "Ada"}'})
+        with tracer.start_as_current_span("generation") as llm:
+            messages = [{"role": "user", "content": f"Context: {result}\\n\\nQuestion: {question}"}]
+            done = client.chat.completions.create(model=course.chat_model, messages=messages)
+            answer = done.choices[0].message.content
+            llm.set_attributes({KIND: "LLM", "input.value": question, "output.value": answer})
+            llm.set_attribute("llm.model_name", course.chat_model)
+            llm.set_attribute("llm.token_count.prompt", done.usage.prompt_tokens)
+            llm.set_attribute("llm.token_count.completion", done.usage.completion_tokens)
+            llm.set_attribute("llm.input_messages.0.message.role", "user")
+            llm.set_attribute("llm.input_messages.0.message.content", messages[0]["content"])
+            llm.set_attribute("llm.output_messages.0.message.role", "assistant")
+            llm.set_attribute("llm.output_messages.0.message.content", answer)
+        return answer
+"""
+SWITCH_ON = ("TraceConfig(enable_genai_semconv=True)", "TraceConfig()")
+MESSAGES = BOTH[
+    BOTH.index('            llm.set_attribute("llm.input_mess') : BOTH.index(
+        "        return answer"
+    )
+]
+TOOL = '            tool.set_attributes({"tool.name": "leave_left", "tool.parameters": ' + (
+    '\'{"employee": "Ada"}\'})\n'
+)
+BY_HELPERS = changed(
+    BOTH,
+    SWITCH_ON,
+    ("import json\n", 'import os\nos.environ["OPENINFERENCE_ENABLE_GENAI_SEMCONV"] = "true"\n'),
+    ("import TraceConfig", "import TraceConfig, get_llm_attributes, get_tool_attributes"),
+    (
+        TOOL,
+        "            tool.set_attributes(\n"
+        '                get_tool_attributes(name="leave_left", parameters={"employee": "Ada"}))\n',
+    ),
+    (
+        MESSAGES,
+        '            said = [{"role": "assistant", "content": answer}]\n'
+        "            llm.set_attributes(\n"
+        "                get_llm_attributes(input_messages=messages, output_messages=said))\n",
+    ),
+    (
+        "\n\ndef leave_left",
+        '\ndel os.environ["OPENINFERENCE_ENABLE_GENAI_SEMCONV"]\n\ndef leave_left',
+    ),
+)
+GENAI_BY_HAND = changed(
+    BOTH,
+    SWITCH_ON,
+    (
+        TOOL,
+        "            tool.set_attributes({\n"
+        '                "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "leave_left",\n'
+        '                "gen_ai.tool.call.arguments": json.dumps({"employee": "Ada"}),\n'
+        '                "gen_ai.tool.call.result": result})\n',
+    ),
+    (
+        MESSAGES,
+        "            def genai(role, text, **more):\n"
+        '                part = {"type": "text", "content": text}\n'
+        '                return json.dumps([{"role": role, "parts": [part], **more}])\n'
+        "            llm.set_attributes({\n"
+        '                "gen_ai.operation.name": "chat", "gen_ai.request.model": done.model,\n'
+        '                "gen_ai.input.messages": genai("user", messages[0]["content"]),\n'
+        '                "gen_ai.output.messages": genai("assistant", answer, finish_reason="stop"),\n'
+        '                "gen_ai.usage.input_tokens": done.usage.prompt_tokens,\n'
+        '                "gen_ai.usage.output_tokens": done.usage.completion_tokens})\n',
+    ),
+)
+READABLE = tries(
+    "07.4",
+    "leave_request, config",
+    {"by name": BOTH, "helpers, by the environment": BY_HELPERS, "by hand": GENAI_BY_HAND},
+    {
+        "one vocabulary": (changed(BOTH, SWITCH_ON), "gen_ai.operation.name"),
+        "the switch alone": (changed(BOTH, (TOOL, ""), (MESSAGES, "")), "`tool.name`"),
+        "no messages": (changed(BOTH, (MESSAGES, "")), "llm.input_messages.0.message"),
+        "the other vocabulary alone": (
+            changed(
+                GENAI_BY_HAND,
+                ('KIND: "LLM", "input.value": question, "output.value": answer', 'KIND: "LLM"'),
+            ),
+            "`generation` has no attribute `input.value`",
+        ),
+        "tokens swapped": (
+            changed(
+                BOTH,
+                ("count.prompt", "count.spare"),
+                ("count.completion", "count.prompt"),
+                ("count.spare", "count.completion"),
+            ),
+            "llm.token_count.prompt",
+        ),
+        "the question instead of the prompt": (
+            changed(
+                BOTH, ('message.content", messages[0]["content"]', 'message.content", question')
+            ),
+            "llm.input_messages.0.message.content",
+        ),
+        "arguments that are no JSON": (
+            changed(BOTH, (TOOL[-24:-3], "'Ada'")),
+            "gen_ai.tool.call.arguments",
+        ),
+        "a constant answer": (
+            changed(BOTH, ("        return answer", "        return 'Ada has 12 days.'")),
+            "does not return what the model answered",
+        ),
+        "the model outside": (
+            changed(
+                BOTH,
+                ('        with tracer.start_as_current_span("generation") as llm:\n', ""),
+                ("            messages = [", "        messages = ["),
+                ("            done = ", "        done = "),
+                (
+                    "            answer = done",
+                    '        with tracer.start_as_current_span("generation") as llm:\n'
+                    "            answer = done",
+                ),
+            ),
+            "happens outside `generation`",
+        ),
+        "the tool twice": (
+            changed(
+                BOTH,
+                ('result = leave_left("Ada")', 'result = [leave_left("Ada") for _ in "ab"][0]'),
+            ),
+            "happens 2 times",
+        ),
+        "no config": (changed(BOTH, SWITCH_ON) + "config = True", "should be a `TraceConfig`"),
+    },
+)
+ATTEMPTS = [*SWITCH, *EXIT, *SMOKE, *READABLE]

@@ -98,7 +98,7 @@ EXERCISES = (
     Exercise(
         id="04.1",
         title="A stream that counts its tokens",
-        minutes=4,
+        minutes=2,
         run=lambda course, stream_answer: stream_answer(CARRY_QUESTION),
         returns=A_TEXT,
         expect=span(
@@ -119,7 +119,7 @@ EXERCISES = (
     Exercise(
         id="04.2",
         title="All tokens of a request",
-        minutes=4,
+        minutes=2,
         facts=_tokens_in_all,
         given=(int, float),
         hints=(
@@ -131,7 +131,7 @@ EXERCISES = (
     Exercise(
         id="04.3",
         title="A door code in the trace",
-        minutes=6,
+        minutes=3,
         run=lambda course, my_door: my_door(CODE),
         returns=A_TEXT,
         expect=span("my-door", None, span("ChatCompletion", "LLM", attributes={TOKENS: int})),
@@ -156,7 +156,7 @@ EXERCISES = (
     Exercise(
         id="04.4",
         title="Predict which calls are traced",
-        minutes=4,
+        minutes=3,
         run=lambda course, prediction, puzzle: puzzle(),
         facts={
             "number of spans": lambda seen: len(seen.found),
@@ -174,7 +174,7 @@ EXERCISES = (
     Exercise(
         id="04.5",
         title="A traced request with a tool",
-        minutes=10,
+        minutes=7,
         run=lambda course, leave_request: leave_request(LEAVE_QUESTION),
         returns=A_TEXT,
         expect=_leave_request,

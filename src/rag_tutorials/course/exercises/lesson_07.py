@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from openinference.instrumentation import OITracer, TraceConfig
+from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
@@ -14,7 +17,18 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 
 from rag_tutorials.course.equipment import Receiver
-from rag_tutorials.course.judging.content import Exercise, MistakeError, Rule, Surroundings
+from rag_tutorials.course.judging.content import (
+    CHAT,
+    Exercise,
+    ExpectedSpan,
+    Found,
+    MistakeError,
+    Rule,
+    Seen,
+    Surroundings,
+    span,
+)
+from rag_tutorials.course.judging.looks import returns_what_the_model_said, works
 from rag_tutorials.course.judging.prediction import Prediction
 from rag_tutorials.course.traces.spans import SpanRecord, poll
 
@@ -157,11 +171,111 @@ def _smoke_test(course: Surroundings, is_delivered: Callable[[TracerProvider], A
     return len(providers)
 
 
+LEAVE_QUESTION = "How many days of leave has Ada left?"
+A_TEXT = Rule("a text that is not empty", lambda value: isinstance(value, str) and value != "")
+BY_CONFIG = "`TraceConfig(enable_genai_semconv=True)` adds the GenAI names to what has others."
+MESSAGE_KEYS = (
+    "The GenAI messages are made of `llm.input_messages.N.message.role` and `.content`, and of "
+    "`llm.output_messages`; `input.value` is nobody's message."
+)
+TOOL_KEYS = "Of a tool, `tool.name` and `tool.parameters` (a text of JSON) have GenAI counterparts."
+
+
+def _for_both(
+    course: Surroundings, leave_request: Callable[[Any, str], Any], config: TraceConfig
+) -> Any:
+    if not isinstance(config, TraceConfig):
+        raise MistakeError("`config` should be a `TraceConfig`, which the check gives to a tracer.")
+    return leave_request(OITracer(trace.get_tracer("handbook.app"), config), LEAVE_QUESTION)
+
+
+def _genai_texts(messages: Any) -> list[tuple[str, str]]:
+    """Return role and text of messages of the GenAI conventions, nothing of anything else."""
+    try:
+        return [
+            (one["role"], "".join(part["content"] for part in one["parts"]))
+            for one in json.loads(messages)
+        ]
+    except (KeyError, TypeError, ValueError):
+        return []
+
+
+def _as_json(value: Any) -> Any:
+    try:
+        return json.loads(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _readable_for_both(seen: Seen) -> ExpectedSpan:
+    """Expect what was sent, answered and counted, in both vocabularies."""
+    asked: list[tuple[str, str]] = []
+    model, answer, usage = "", "", {"prompt_tokens": 0, "completion_tokens": 0}
+    for deed in seen.deeds_of(CHAT):
+        sent = json.loads(deed.body)
+        model, asked = sent["model"], [(one["role"], one["content"]) for one in sent["messages"]]
+        answer, usage = deed.answer["choices"][0]["message"]["content"], deed.answer["usage"]
+    results = [deed.result for deed in seen.deeds_of("leave_left")]
+    result = results[-1] if results else A_TEXT
+    messages = {
+        f"llm.input_messages.{number}.message.{key}": value
+        for number, (role, text) in enumerate(asked)
+        for key, value in (("role", role), ("content", text))
+    }
+    return span(
+        "leave-request",
+        None,
+        span(
+            "leave_left",
+            "TOOL",
+            attributes={
+                "gen_ai.operation.name": Rule("execute_tool", "execute_tool".__eq__, BY_CONFIG),
+                "input.value": A_TEXT,
+                "output.value": result,
+                "tool.name": Rule("leave_left", "leave_left".__eq__, TOOL_KEYS),
+                "gen_ai.tool.name": "leave_left",
+                "gen_ai.tool.call.arguments": Rule(
+                    'a text of JSON: {"employee": "Ada"}',
+                    lambda value: _as_json(value) == {"employee": "Ada"},
+                    TOOL_KEYS,
+                ),
+                "gen_ai.tool.call.result": result,
+            },
+        ),
+        span(
+            "generation",
+            "LLM",
+            attributes={
+                "input.value": A_TEXT,
+                "output.value": answer,
+                "llm.model_name": model,
+                **messages,
+                "llm.output_messages.0.message.content": answer,
+                "llm.token_count.prompt": usage["prompt_tokens"],
+                "llm.token_count.completion": usage["completion_tokens"],
+                "gen_ai.operation.name": "chat",
+                "gen_ai.request.model": model,
+                "gen_ai.input.messages": Rule(
+                    "all that was sent, as JSON", lambda it: _genai_texts(it) == asked, MESSAGE_KEYS
+                ),
+                "gen_ai.output.messages": Rule(
+                    "the answer, as JSON",
+                    lambda it: _genai_texts(it) == [("assistant", answer)],
+                    MESSAGE_KEYS,
+                ),
+                "gen_ai.usage.input_tokens": usage["prompt_tokens"],
+                "gen_ai.usage.output_tokens": usage["completion_tokens"],
+            },
+        ),
+        status="not ERROR",
+    )
+
+
 EXERCISES = (
     Exercise(
         id="07.1",
         title="Switch the backend",
-        minutes=6,
+        minutes=3,
         run=_switch,
         given=dict,
         returns=Rule(
@@ -179,7 +293,7 @@ EXERCISES = (
     Exercise(
         id="07.2",
         title="Lose nothing at exit",
-        minutes=5,
+        minutes=3,
         run=_shift,
         given=str,
         returns=Rule(
@@ -196,7 +310,7 @@ EXERCISES = (
     Exercise(
         id="07.3",
         title="Write a smoke test",
-        minutes=6,
+        minutes=2,
         run=_smoke_test,
         returns=Rule("right about all four providers", lambda right: right == 4),
         hints=(
@@ -205,7 +319,40 @@ EXERCISES = (
             "Name the span, flush, and `return bool(spans_of(span))`.",
         ),
     ),
+    Exercise(
+        id="07.4",
+        title="Readable for both",
+        minutes=7,
+        run=_for_both,
+        watch=("leave_left",),
+        returns=A_TEXT,
+        expect=_readable_for_both,
+        also=(
+            works("leave_left", "leave_left"),
+            works("generation", CHAT),
+            returns_what_the_model_said(),
+        ),
+        hints=(
+            "Which facts stand in the trace under names that have a GenAI counterpart?",
+            "Turn on the second vocabulary in `config`. Then say the tool's name and arguments, "
+            "and the messages, by OpenInference's own names: the table has them.",
+            "`TraceConfig(enable_genai_semconv=True)`; `tool.name` and `tool.parameters`; "
+            "`llm.input_messages.0.message.role` and `.content`, and the same of "
+            "`llm.output_messages`.",
+        ),
+    ),
 )
+
+
+def _translated(found: Found) -> list[str]:
+    [one] = found.spans
+    facts = {
+        "kind": one.kind == "LLM",
+        "messages": "llm.output_messages.0.message.content" in one.attributes,
+        "tokens": "llm.token_count.prompt" in one.attributes,
+        "input.value": "input.value" in one.attributes,
+    }
+    return [fact for fact, there in facts.items() if there]
 
 
 def _refused_or_busy(arrived: Mapping[str, int]) -> str:
@@ -266,5 +413,13 @@ PREDICTIONS = (
         because="A refusal is final: it is not tried again. Busy is: two refusals, 0.2 s each, and "
         "then the spans arrive.",
         choices=("the refusing one", "the busy one", "both", "neither"),
+    ),
+    Prediction(
+        id="07.g",
+        title="Which of the four has Phoenix of the span with GenAI names?",
+        truth=_translated,
+        answer=["kind", "messages", "tokens"],
+        because="Phoenix translates what has a counterpart, when the span arrives. GenAI has none "
+        "for `input.value`.",
     ),
 )
