@@ -7,13 +7,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import _fresh
+import _pythons
 from _doctor import examine
 from _lab import FIRST, open_lab
+from _release import DIST, check_version
 from _run import CommandError, explain, stop_signals_interrupt, wait
 from _setup import Checkout, Kind, RepairError
 
 QUICK = [FIRST, "tests/unit"]
 GRACE_S = 20.0
+WITH_TESTS = ("test", "bench", "clients", "fresh", "release")  # what needs the tests' packages
 STOPPED = 130  # what a shell calls a program that Ctrl-C ended
 
 
@@ -43,9 +47,9 @@ def _run(course: Checkout, options: argparse.Namespace) -> int:
         return examine(course)
     if options.command in ("progress", "reset"):
         return run_module(course, options)
-    kind: Kind = (
-        "test" if options.command in ("test", "bench", "clients") or options.test else "lab"
-    )
+    if options.command == "pythons":
+        return _pythons.main(course, options.versions)
+    kind: Kind = "test" if options.command in WITH_TESTS or options.test else "lab"
     try:
         course.ensure(kind)
     except RepairError as error:
@@ -63,8 +67,23 @@ def _run(course: Checkout, options: argparse.Namespace) -> int:
         return subprocess.run(
             command, cwd=course.root, env=course.environment(), check=False
         ).returncode
+    if options.command == "fresh":
+        return _fresh.main(course, beyond=options.beyond)
+    if options.command == "release":
+        return release(course)
     print("The course is set up.")
     return 0
+
+
+def release(course: Checkout) -> int:
+    """Build all that a release is made of; return 0 if all of it could be built.
+
+    Raises:
+        CommandError: the version is not told alike everywhere.
+    """
+    print(f"Version {check_version(course)}", flush=True)
+    build: list[str | Path] = [course.uv, "build", "--wheel", "--out-dir", course.root / DIST]
+    return run_checks(course, {"wheel": build}, course.environment())
 
 
 def run_module(course: Checkout, options: argparse.Namespace) -> int:
@@ -190,6 +209,15 @@ def _parser() -> argparse.ArgumentParser:
         "clients", help="drive the stub with other people's clients, each at its newest"
     )
     clients.add_argument("names", nargs="*", metavar="NAME", help="some alone, such as dspy")
+    fresh = commands.add_parser(
+        "fresh", help="try the newest dependencies elsewhere; name the one that breaks something"
+    )
+    fresh.add_argument("--beyond", action="store_true", help="without upper bounds, too")
+    pythons = commands.add_parser(
+        "pythons", help="set-up, doctor and two lessons on every Python that is at hand"
+    )
+    pythons.add_argument("versions", nargs="*", metavar="VERSION", help="some alone, such as 3.12")
+    commands.add_parser("release", help="build the wheel")
     commands.add_parser("doctor", help="say what is right on this machine and what is not")
     progress = commands.add_parser("progress", help="show which exercises you have passed")
     forget = "forget what was passed in a lesson, such as 01, or in all; asks first"

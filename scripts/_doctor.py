@@ -54,6 +54,7 @@ def examine(course: Checkout) -> int:
 
 
 def _look(course: Checkout) -> Iterator[Finding]:
+    yield Finding("course", True, f"version {course.version()}")
     yield Finding("Python", True, f"{platform.python_version()} on {platform.platform(terse=True)}")
     environment = check_environment(course)
     yield environment

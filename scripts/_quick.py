@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Watch the durations where the reports come together."""
     config.addinivalue_line("markers", "slow: left out of the quick tests")
+    config.addinivalue_line("markers", "locked: looks at the locks, not at what packages do")
     if config.getoption("quick") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Watch())
 

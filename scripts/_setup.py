@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Literal, TypedDict
@@ -92,6 +93,11 @@ class Checkout:
         """The folder of the environment's packages."""
         folders = [*self.venv.glob("lib/python*/site-packages"), self.venv / "Lib/site-packages"]
         return folders[0]
+
+    def version(self) -> str:
+        """Return the course's version (CHANGELOG.md says what it means)."""
+        project = tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))
+        return str(project["project"]["version"])
 
     def environment(self) -> dict[str, str]:
         """Return the variables to run a program of the course's environment with."""

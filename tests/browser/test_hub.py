@@ -1,4 +1,4 @@
-"""Behind a hub: everything goes through the user's prefix, and only through it."""
+"""Behind a hub, or another proxy: everything goes through its prefix, and only through it."""
 
 from __future__ import annotations
 
@@ -24,25 +24,39 @@ from .conftest import (
 )
 
 pytestmark = pytest.mark.xdist_group("browser-lifecycle")
-PREFIX = "/user/ada/"
+# What says so, and under which path JupyterLab is: a hub's variable, or a line in .env.
+PLACES = {
+    "/user/ada/": ("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/"),
+    "/jupyterlab/default/": ("COURSE_PROXY_URL", "/jupyterlab/default/proxy/{port}"),
+}
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def prefix(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Lab]:
+def hub(prefix: str, tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Lab]:
     """JupyterLab as a hub starts it for the user ada: without the course's command."""
+    name, value = PLACES[prefix]
     root = copy_of_the_course(tmp_path_factory.mktemp("hub"))
     port, own = free_port(), root / "home"
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     env = student_environment(root) | {name: str(own / name) for name in places}
-    env |= {"JUPYTERHUB_SERVICE_PREFIX": PREFIX, "JUPYTER_TOKEN": "ada", "HOME": str(own)}
+    env |= {"JUPYTER_TOKEN": "ada", "HOME": str(own)}
+    if name.startswith("COURSE_"):
+        (root / ".env").write_text(f"{name}={value}\n", encoding="utf-8")
+    else:
+        env[name] = value
     command = [sys.executable, "-m", "jupyterlab", "--log-level=ERROR", "--no-browser"]
-    command += [f"--ServerApp.port={port}", f"--ServerApp.base_url={PREFIX}"]
+    command += [f"--ServerApp.port={port}", f"--ServerApp.base_url={prefix}"]
     command += [f"--ServerApp.root_dir={root}", "--ServerApp.ip=localhost"]
     if sys.platform != "win32" and os.geteuid() == 0:
         command.append("--allow-root")
     with (root / "jupyterlab.log").open("wb") as log:
         process = psutil.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
-    lab = Lab(process, f"http://localhost:{port}{PREFIX.rstrip('/')}", "ada", root)
+    lab = Lab(process, f"http://localhost:{port}{prefix.rstrip('/')}", "ada", root)
     wait_for(lambda: answers(lab), "JupyterLab")
     yield lab
     process.terminate()
@@ -57,7 +71,7 @@ def answers(lab: Lab) -> bool:
 
 
 def test_frame_and_link_go_through_the_users_prefix(
-    hub: Lab, browser_window: BrowserContext
+    hub: Lab, prefix: str, browser_window: BrowserContext
 ) -> None:
     outside: list[str] = []
 
@@ -69,7 +83,7 @@ def test_frame_and_link_go_through_the_users_prefix(
     notebook = Notebook(browser_window.new_page(), hub, "00_start_here")
     notebook.run_all()
     said = notebook.page.locator(".jp-OutputArea").first.text_content() or ""
-    assert re.search(rf"Phoenix will be at {PREFIX}proxy/\d+$", said, re.MULTILINE), said
+    assert re.search(rf"Phoenix will be at {prefix}proxy/\d+$", said, re.MULTILINE), said
 
     frame = notebook.page.locator(".jp-OutputArea iframe").first
     frame.scroll_into_view_if_needed()
@@ -83,3 +97,14 @@ def test_frame_and_link_go_through_the_users_prefix(
     assert "llm generation" in tree_in_phoenix(phoenix)
     assert re.match(rf"{re.escape(hub.url)}/proxy/\d+/projects/", phoenix.url)
     assert outside == []
+
+
+def test_the_page_behind_the_tile_leads_through_the_prefix_too(
+    hub: Lab, browser_window: BrowserContext
+) -> None:
+    notebook = Notebook(browser_window.new_page(), hub, "00_start_here")
+    notebook.run_first(2)
+    page = browser_window.new_page()
+    page.goto(f"{hub.url}/phoenix/?token={hub.token}", timeout=120_000)
+    page.wait_for_url(re.compile(rf"{re.escape(hub.url)}/proxy/\d+/"), timeout=120_000)
+    expect(page.get_by_role("link", name=re.compile("^default"))).to_be_visible(timeout=120_000)

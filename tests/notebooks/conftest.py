@@ -42,8 +42,10 @@ class Output:
 class Kernel:
     """One kernel and its client."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self.manager = KernelManager(kernel_name="python3")
+    def __init__(
+        self, environment: Mapping[str, str], manager: KernelManager | None = None
+    ) -> None:
+        self.manager = manager or KernelManager(kernel_name="python3")
         self.manager.start_kernel(env={**os.environ, **environment})
         self._connect()
 

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import _cli
@@ -32,7 +33,7 @@ def test_the_dev_container_runs_a_command_that_exists_and_knows_the_ports() -> N
 
 def test_each_place_says_whether_it_was_tested() -> None:
     rows = [line for line in ELSEWHERE.splitlines() if line.startswith("| **")]
-    assert len(rows) == 5
+    assert len(rows) == 6
     for row in rows:
         assert "tested here" in row.split("|")[3], row
 
@@ -43,6 +44,19 @@ def test_the_cell_for_colab_is_one() -> None:
     code = TransformerManager().transform_cell(cell[0])
     assert len(ast.parse(code).body) == 3
     assert "-e ./course" in cell[0]
+
+
+def test_the_repositorys_address_is_the_one_in_pyproject_wherever_it_stands() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    address = project["urls"]["Repository"]
+    assert f'REPOSITORY = "{address}"' in ELSEWHERE
+    name = address.rpartition("/")[2]
+    told = [
+        found
+        for file in ("README.md", "CONTRIBUTING.md", "AGENTS.md", "CHANGELOG.md", "CITATION.cff")
+        for found in re.findall(rf"https://[\w./-]+/{name}\b", (ROOT / file).read_text("utf-8"))
+    ]
+    assert set(told) == {address}
 
 
 def test_the_pictures_are_small_have_words_and_are_shown() -> None:

@@ -250,12 +250,12 @@ class _Page:
         trace = Found(self.found.in_trace(trace_id))
         self.begin = trace.spans[0].start.timestamp()
         self.length = max(max(one.end.timestamp() for one in trace.spans) - self.begin, 1e-6)
-        head = html.escape(_headline(trace))
+        head = f'<span style="opacity:0.8">{html.escape(_headline(trace))}</span>'
         if self.link:
             url = html.escape(self.link(trace.spans[0]).url, quote=True)
             head += f' · <a href="{url}" target="_blank" rel="noopener">open in Phoenix</a>'
         return (
-            f'<div style="margin:4px 0 10px 0"><div style="opacity:0.8">{head}</div>'
+            f'<div style="margin:4px 0 10px 0"><div>{head}</div>'
             f"{self._siblings(trace.tops, 0, detailed=True)}</div>"
         )
 
