@@ -207,66 +207,69 @@ def _as_json(value: Any) -> Any:
         return None
 
 
-def _readable_for_both(seen: Seen) -> ExpectedSpan:
-    """Expect what was sent, answered and counted, in both vocabularies."""
-    asked: list[tuple[str, str]] = []
-    model, answer, usage = "", "", {"prompt_tokens": 0, "completion_tokens": 0}
-    for deed in seen.deeds_of(CHAT):
-        sent = json.loads(deed.body)
-        model, asked = sent["model"], [(one["role"], one["content"]) for one in sent["messages"]]
-        answer, usage = deed.answer["choices"][0]["message"]["content"], deed.answer["usage"]
+def _just(wanted: Any, hint: str) -> Rule:
+    return Rule(f"{wanted!s:.40}", lambda value: value == wanted, hint)
+
+
+def _of_the_tool(seen: Seen) -> dict[str, Any]:
     results = [deed.result for deed in seen.deeds_of("leave_left")]
     result = results[-1] if results else A_TEXT
-    messages = {
-        f"llm.input_messages.{number}.message.{key}": value
-        for number, (role, text) in enumerate(asked)
-        for key, value in (("role", role), ("content", text))
+    return {
+        "gen_ai.operation.name": _just("execute_tool", BY_CONFIG),
+        "input.value": A_TEXT,
+        "output.value": result,
+        "tool.name": _just("leave_left", TOOL_KEYS),
+        "gen_ai.tool.name": "leave_left",
+        "gen_ai.tool.call.arguments": Rule(
+            'a text of JSON: {"employee": "Ada"}',
+            lambda value: _as_json(value) == {"employee": "Ada"},
+            TOOL_KEYS,
+        ),
+        "gen_ai.tool.call.result": result,
     }
+
+
+def _of_the_call(seen: Seen) -> dict[str, Any]:
+    """Expect what was sent, answered and counted, in both vocabularies."""
+    calls = [deed for deed in seen.deeds_of(CHAT) if deed.answer and "choices" in deed.answer]
+    if not calls:
+        return {"output.value": A_TEXT}
+    sent, received = json.loads(calls[-1].body), calls[-1].answer
+    asked = [(one["role"], one.get("content")) for one in sent["messages"]]
+    answer, usage = received["choices"][0]["message"]["content"], received["usage"]
+    texts = {
+        f"llm.input_messages.{number}.message.content": text
+        for number, (_, text) in enumerate(asked)
+    }
+    return {
+        "input.value": A_TEXT,
+        "output.value": answer,
+        "llm.model_name": sent["model"],
+        **{key: _just(text, MESSAGE_KEYS) for key, text in texts.items()},
+        "llm.output_messages.0.message.content": answer,
+        "llm.token_count.prompt": usage["prompt_tokens"],
+        "llm.token_count.completion": usage["completion_tokens"],
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": sent["model"],
+        "gen_ai.input.messages": Rule(
+            "all that was sent, as JSON", lambda it: _genai_texts(it) == asked, MESSAGE_KEYS
+        ),
+        "gen_ai.output.messages": Rule(
+            "the answer, as JSON",
+            lambda it: _genai_texts(it) == [("assistant", answer)],
+            MESSAGE_KEYS,
+        ),
+        "gen_ai.usage.input_tokens": usage["prompt_tokens"],
+        "gen_ai.usage.output_tokens": usage["completion_tokens"],
+    }
+
+
+def _readable_for_both(seen: Seen) -> ExpectedSpan:
     return span(
         "leave-request",
         None,
-        span(
-            "leave_left",
-            "TOOL",
-            attributes={
-                "gen_ai.operation.name": Rule("execute_tool", "execute_tool".__eq__, BY_CONFIG),
-                "input.value": A_TEXT,
-                "output.value": result,
-                "tool.name": Rule("leave_left", "leave_left".__eq__, TOOL_KEYS),
-                "gen_ai.tool.name": "leave_left",
-                "gen_ai.tool.call.arguments": Rule(
-                    'a text of JSON: {"employee": "Ada"}',
-                    lambda value: _as_json(value) == {"employee": "Ada"},
-                    TOOL_KEYS,
-                ),
-                "gen_ai.tool.call.result": result,
-            },
-        ),
-        span(
-            "generation",
-            "LLM",
-            attributes={
-                "input.value": A_TEXT,
-                "output.value": answer,
-                "llm.model_name": model,
-                **messages,
-                "llm.output_messages.0.message.content": answer,
-                "llm.token_count.prompt": usage["prompt_tokens"],
-                "llm.token_count.completion": usage["completion_tokens"],
-                "gen_ai.operation.name": "chat",
-                "gen_ai.request.model": model,
-                "gen_ai.input.messages": Rule(
-                    "all that was sent, as JSON", lambda it: _genai_texts(it) == asked, MESSAGE_KEYS
-                ),
-                "gen_ai.output.messages": Rule(
-                    "the answer, as JSON",
-                    lambda it: _genai_texts(it) == [("assistant", answer)],
-                    MESSAGE_KEYS,
-                ),
-                "gen_ai.usage.input_tokens": usage["prompt_tokens"],
-                "gen_ai.usage.output_tokens": usage["completion_tokens"],
-            },
-        ),
+        span("leave_left", "TOOL", attributes=_of_the_tool(seen)),
+        span("generation", "LLM", attributes=_of_the_call(seen)),
         status="not ERROR",
     )
 
