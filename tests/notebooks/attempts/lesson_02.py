@@ -484,7 +484,7 @@ FOLLOW = tries(
         ),
         "the span's id as the trace's": (
             changed(BOTH_WAYS, ("line.split()[1]", "line.split()[2]")),
-            "is no trace id",
+            "is not a trace id",
         ),
         "serves again and asks that": (
             changed(
