@@ -63,12 +63,6 @@ def ten():
     return made
 
 RULE = ["right" if number % 3 else "wrong" for number in range(10)]
-JUDGED = ["correct"] * 5 + ["incorrect"] + ["correct", "incorrect"] + ["incorrect"] * 2
-whole = make(10)
-for number, (root, _, _) in enumerate(whole):
-    say(root, "fact", "right" if number < 6 else "wrong")
-    say(root, "correctness", JUDGED[number], annotator_kind="LLM")
-    say(root, "half", "dev" if number % 4 == 3 else "held out")
 '''
 )
 
@@ -138,9 +132,14 @@ def raters():
     say(span, "verdict", "wrong", annotator_kind="LLM", identifier="ada")
     for _ in range(2):
         course.client.spans.add_span_note(span_id=id_of(span), note="an odd answer")
+    try:
+        add(span_id="0123456789abcdef", annotation_name="verdict", label="right", sync=False)
+    except Exception:
+        return "an error"
+    return "nothing"
 
 """
-GUESS = 'prediction = {"verdicts": 2, "kinds": ["HUMAN", "LLM"], "notes": 2}'
+GUESS = 'prediction = {"verdicts": 2, "kinds": ["HUMAN", "LLM"], "notes": 2, "returns": "nothing"}'
 VERDICTS, KINDS, NOTES = "for 'verdicts'", "for 'kinds'", "for 'notes'"
 OVERWRITTEN = tries(
     "12.2",
@@ -165,6 +164,10 @@ OVERWRITTEN = tries(
         "one kind": (RATERS + changed(GUESS, ('"HUMAN", ', "")), KINDS),
         "notes overwrite": (RATERS + changed(GUESS, ('"notes": 2', '"notes": 1')), NOTES),
         "a part left out": (RATERS + changed(GUESS, (', "notes": 2', "")), "'notes'"),
+        "told of the loss": (
+            RATERS + changed(GUESS, ('"nothing"', '"an error"')),
+            "for 'returns'",
+        ),
         "another function": (
             changed(
                 RATERS, ("        course.client", "        pass; course.client"), ("(2)", "(0)")
@@ -291,30 +294,97 @@ REPAIRED = tries(
     },
 )
 
-# held out: 0 1 2, 4 5 6, 8 9; of 0 1 2 4 5 right ones 4 pass, of 6 8 9 wrong ones 1
-TPR, TNR, RATE = 4 / 5, 2 / 3, (6 / 10 + 2 / 3 - 1) / (4 / 5 + 2 / 3 - 1)
-WHOLE = "[root for root, _, _ in whole]"
-RATES = tries(
+AGENTS = """
+from collections import Counter
+
+def agents(*ways):
+    # a trace for each way: the employees looked up, None for a search
+    made = []
+    for way in ways:
+        with tracer.start_as_current_span("agent") as root:
+            root.set_attribute(KIND, "AGENT")
+            for employee in way:
+                name = "leave_balance" if employee else "search_handbook"
+                key = "employee" if employee else "query"
+                with tracer.start_as_current_span(name) as tool:
+                    tool.set_attribute(KIND, "TOOL")
+                    tool.set_attribute("input.value", json.dumps({key: employee or "leave"}))
+        course.read_back(root, expect=1 + len(way))
+        made.append((root, way))
+    return made
+
+WAYS = (("Ada", "Bob"), ("Bob", "Ada"), (None, "Ada", "Bob"), ("Bob", "Ada", "Ada"))
+
+def judge(way):
+    return Counter(way) == Counter(("Ada", "Bob"))
+
+def label(good):
+    return "as expected" if good else "not as expected"
+
+def write(made, judge=judge, **more):
+    for root, way in made:
+        good = judge(way)
+        say(root, "trajectory", label(good), **{"score": float(good), **more})
+"""
+WRITTEN = AGENTS + "\nmade = agents(*WAYS)\nwrite(made)"
+TRAJECTORIES = tries(
     "12.5",
-    f"answer, {WHOLE}",
+    "[root for root, _ in made]",
     {
-        "exact": f"answer = {TPR}, {TNR}, {RATE}",
-        "rounded": f"answer = {TPR:.2f}, {TNR:.2f}, {RATE:.2f}",
-        "a list": f"answer = [{TPR}, {TNR}, {RATE}]",
+        "counted": WRITTEN,
+        "sorted": changed(
+            WRITTEN,
+            (
+                'Counter(way) == Counter(("Ada", "Bob"))',
+                'sorted(map(str, way)) == ["Ada", "Bob"]',
+            ),
+        ),
+        "labels that say more": changed(WRITTEN, ('"not as expected"', '"too many steps"')),
+        "mended": AGENTS + "\nmade = agents(*WAYS)\nwrite(made, lambda way: False)\nwrite(made)",
     },
     {
-        "of all ten": (f"answer = {5 / 6}, {3 / 4}, {RATE}", "is not what the trace says"),
-        "exchanged": (f"answer = {TNR}, {TPR}, {RATE}", "is not what the trace says"),
-        "not corrected": (f"answer = {TPR}, {TNR}, {6 / 10}", "the third of your answers"),
-        "of the held-out half": (
-            f"answer = {TPR}, {TNR}, {(5 / 8 + TNR - 1) / (TPR + TNR - 1)}",
-            "the third of your answers",
+        "as it was": (
+            changed(WRITTEN, ("Counter(way) == Counter((", "way == ((")),
+            "leave_balance(Bob), leave_balance(Ada): just what was expected",
         ),
-        "false positives": (f"answer = {TPR}, {1 - TNR}, {RATE}", "the second of your answers"),
-        "percent": (f"answer = {TPR * 100}, {TNR * 100}, {RATE * 100}", "is not what"),
-        "text": (f"answer = '{TPR}', '{TNR}', '{RATE}'", "a number is needed"),
-        "two": (f"answer = {TPR}, {TNR}", "is not what"),
-        "a number": (f"answer = {RATE}", "a list"),
+        "sets": (
+            changed(WRITTEN, ("Counter", "set"), ("import set", "import Counter")),
+            "not just what was expected, and the label is `as expected`",
+        ),
+        "those that are there": (
+            changed(WRITTEN, ("Counter(way) == Counter((", "set(way) >= set((")),
+            "search_handbook(leave), leave_balance(Ada), leave_balance(Bob): not just",
+        ),
+        "as many": (
+            changed(WRITTEN, ('Counter(way) == Counter(("Ada", "Bob"))', "len(way) <= 3")),
+            "not just what was expected",
+        ),
+        "all as expected": (
+            changed(WRITTEN, ("Counter(way) == Counter((", "bool((")),
+            "not just what was expected",
+        ),
+        "none": (AGENTS + "\nmade = agents(*WAYS)", "has 0 annotations `trajectory`, not one"),
+        "one for all": (
+            AGENTS + "\nmade = agents(*WAYS)[:1] * 4\nwrite(made)",
+            "1 traces of an agent were given, not 4",
+        ),
+        "said by a model": (
+            changed(WRITTEN, ("write(made)", 'write(made, annotator_kind="LLM")')),
+            "has the kind LLM",
+        ),
+        "no score": (
+            changed(WRITTEN, ("write(made)", "write(made, score=None)")),
+            "and the score None",
+        ),
+        "two raters": (WRITTEN + "\nwrite(made, identifier='again')", "has 2 annotations"),
+        "on the tool": (
+            WRITTEN
+            + """
+step = next(one for one in course.read_back(made[0][0]) if one.kind == "TOOL")
+add(span_id=step.span_id, annotation_name="trajectory", label="as expected", sync=True)
+""",
+            "the whole way is a matter of `agent`",
+        ),
     },
 )
-ATTEMPTS = [*HIT, *OVERWRITTEN, *CLICKED, *REPAIRED, *RATES]
+ATTEMPTS = [*HIT, *OVERWRITTEN, *CLICKED, *REPAIRED, *TRAJECTORIES]

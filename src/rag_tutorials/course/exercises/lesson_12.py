@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from openinference.semconv.trace import SpanAttributes
@@ -19,9 +20,13 @@ from rag_tutorials.course.traces.annotations import NOTE, Annotation
 from rag_tutorials.course.traces.spans import SpanRecord
 
 TEN = 10
+SLIGHT = 0.005  # rates that differ less are shown as the same
 ENOUGH = 7  # of ten; the rule that they are held against errs too
 QUESTION = "How many days of annual leave carry over into the next year?"
 CONTEXT = "Up to 10 days of unused annual leave carry over into the next year, until 31 March."
+TRAJECTORY, AS_EXPECTED = "trajectory", "as expected"
+BOTH = [("leave_balance", {"employee": name}) for name in ("Ada", "Bob")]
+RUNS = ("Ada first", "Bob first", "another tool first", "a call repeated")
 PLANTED = (
     (True, "Up to 10 days of unused annual leave carry over into the next year.", "says"),
     (False, "Up to 25 days of unused annual leave carry over into the next year.", "contradicts"),
@@ -142,18 +147,54 @@ def _a_model_was_asked(seen: Seen) -> Mistake | None:
     return None
 
 
-def _rates(seen: Seen) -> tuple[float, float, float]:
+def _calls(found: Found, agent: SpanRecord) -> list[tuple[str, dict[str, Any]]]:
+    """Return the calls of tools below an agent's span, in order: name and arguments."""
+    tools = [one for one in found.children(agent) if one.kind == "TOOL"]
+    return [
+        (one.name, json.loads(one.attributes.get(SpanAttributes.INPUT_VALUE, "{}")))
+        for one in tools
+    ]
+
+
+def _same_calls(made: Sequence[Any], wanted: Sequence[Any]) -> bool:
+    """Say whether two lists hold the same calls, each as often, in any order."""
+    left = list(wanted)
+    for call in made:
+        if call not in left:
+            return False
+        left.remove(call)
+    return not left
+
+
+def _trajectories(seen: Seen) -> Mistake | None:
     found = seen.found
-
-    def passes(some: Iterable[SpanRecord]) -> float:
-        labels = [_label(one, "correctness") for one in some]
-        return labels.count("correct") / len(labels)
-
-    held_out = [one for one in _roots(found) if _label(one, "half") == "held out"]
-    sensitivity = passes(one for one in held_out if _label(one, "fact") == "right")
-    specificity = 1 - passes(one for one in held_out if _label(one, "fact") == "wrong")
-    rate = (passes(_roots(found)) + specificity - 1) / (sensitivity + specificity - 1)
-    return sensitivity, specificity, min(max(rate, 0.0), 1.0)
+    agents = found.of_kind("AGENT")
+    if len(agents) < len(RUNS):
+        return Mistake(
+            f"{len(agents)} traces of an agent were given, not {len(RUNS)}; give the check those "
+            "of `both`."
+        )
+    for agent in agents:
+        have, calls = _said(agent, TRAJECTORY), _calls(found, agent)
+        told = ", ".join(f"{name}({', '.join(map(str, said.values()))})" for name, said in calls)
+        if any(_said(one, TRAJECTORY) for one in found.children(agent)):
+            return Mistake("A call of a tool is annotated; the whole way is a matter of `agent`.")
+        if len(have) != 1:
+            return Mistake(
+                f"The agent that called {told} has {len(have)} annotations `{TRAJECTORY}`, not one."
+            )
+        [verdict] = have
+        if verdict.kind != "CODE":
+            return Mistake(f"A `{TRAJECTORY}` has the kind {verdict.kind}; a rule said it.")
+        right = _same_calls(calls, BOTH)
+        if right != (verdict.label == AS_EXPECTED):
+            what = "just what was" if right else "not just what was"
+            return Mistake(f"{told}: {what} expected, and the label is `{verdict.label}`.")
+        if verdict.score != float(right):
+            return Mistake(
+                f"{told}: the label is `{verdict.label}`, and the score {verdict.score}."
+            )
+    return None
 
 
 def _verdicts(seen: Seen) -> Sequence[Annotation]:
@@ -164,6 +205,7 @@ _RATERS: dict[str, Callable[[Seen], Any]] = {
     "verdicts": lambda seen: len(_verdicts(seen)),
     "kinds": lambda seen: [one.kind for one in _verdicts(seen)],
     "notes": lambda seen: len(_said(seen.found.roots[0], NOTE)),
+    "returns": lambda seen: seen.returned,
 }
 
 EXERCISES = (
@@ -177,15 +219,15 @@ EXERCISES = (
             "One row for each retrieval span: is the target section among its documents?",
             'An id is a section and a number: `"sick-leave-02".rpartition("-")[0]`. Leave out the '
             "rows whose kind is `unanswerable`.",
-            "A frame with `span_id` as index and the columns `label` and `score`, then "
-            '`log_span_annotations_dataframe(dataframe=..., annotation_name="hit", '
-            'annotator_kind="CODE", sync=True)`.',
+            '`@create_evaluator(name="hit", kind="code")` over a function of `ids` and '
+            '`target_document_id`; then `judge_all(hit, retrievals[retrievals["kind"] != '
+            '"unanswerable"])`.',
         ),
     ),
     Exercise(
         id="12.2",
-        title="Predict who overwrites whom",
-        minutes=2,
+        title="Predict who overwrites whom, and what is lost",
+        minutes=3,
         run=lambda course, prediction, raters: raters(),
         facts=_RATERS,
         annotated=True,
@@ -194,13 +236,14 @@ EXERCISES = (
             "Which two things make an annotation the same one? The kind is none of them.",
             "The same name and the same identifier replace what was there, whoever writes.",
             "Without an identifier the second write replaces the first; with `ada` the fourth "
-            "replaces the third. Notes are never replaced.",
+            "replaces the third. Notes are never replaced. With `sync=False` nobody has looked for "
+            "the span when the call returns.",
         ),
     ),
     Exercise(
         id="12.3",
         title="Annotate ten answers by hand",
-        minutes=5,
+        minutes=7,
         annotated=True,
         also=(_by_hand,),
         hints=(
@@ -212,7 +255,7 @@ EXERCISES = (
     Exercise(
         id="12.4",
         title="Repair a judge that cannot fail",
-        minutes=3,
+        minutes=2,
         run=_three_verdicts,
         given=object,
         also=(_a_model_was_asked,),
@@ -225,17 +268,16 @@ EXERCISES = (
     ),
     Exercise(
         id="12.5",
-        title="Correct a pass rate for its judge",
-        minutes=3,
+        title="Judge a trajectory in any order, on the agent's span",
+        minutes=5,
         annotated=True,
-        facts=_rates,
-        given=(list, tuple),
+        also=(_trajectories,),
         hints=(
-            "The two rates come from the held-out half, the observed pass rate from all answers.",
-            'says = verdicts["correctness"]; of the held-out rows whose `fact` is right, which '
-            "share passes? Of those that are wrong, which share does not?",
-            '`measure(verdicts["fact"][held_out], verdicts["correctness"][held_out])` has both; '
-            'then `correct(verdicts["correctness"].mean(), tpr, tnr)`.',
+            "When do two lists hold the same calls, in any order?",
+            "When they are equal once sorted. Dictionaries have no order; their text has: "
+            "`json.dumps(call)`.",
+            "In `trajectory`: `sorted(map(json.dumps, calls)) == sorted(map(json.dumps, "
+            "expected))`; then `judge_all(trajectory, both)`.",
         ),
     ),
 )
@@ -243,15 +285,6 @@ EXERCISES = (
 PREDICTIONS = (
     Prediction(
         id="12.a",
-        title="What comes of an annotation to a span that Phoenix does not have?",
-        truth=lambda said: said,
-        answer="nothing",
-        because="With `sync=False` Phoenix takes it, answers at once, and drops it later. With "
-        "`sync=True` it looks first, and you get the 404.",
-        choices=("an error", "nothing"),
-    ),
-    Prediction(
-        id="12.b",
         title="Three answers are judged inside `judging`. How many spans has its trace?",
         truth=lambda found: len(found.spans),
         answer=7,
@@ -259,7 +292,7 @@ PREDICTIONS = (
         "in the project of the application that is judged.",
     ),
     Prediction(
-        id="12.c",
+        id="12.b",
         title="The frame lacks the column `output`. What comes back?",
         truth=lambda columns: (
             "verdicts" if "correctness_score" in columns else "a frame without verdicts"
@@ -270,7 +303,7 @@ PREDICTIONS = (
         choices=("an error", "verdicts", "a frame without verdicts"),
     ),
     Prediction(
-        id="12.d",
+        id="12.c",
         title="How many of the right refusals does `correctness` pass?",
         truth=lambda passed: passed,
         answer=0,
@@ -278,7 +311,7 @@ PREDICTIONS = (
         "never told, and so a right refusal looks like no answer.",
     ),
     Prediction(
-        id="12.e",
+        id="12.d",
         title="How many of the forty answers does it call unfaithful?",
         truth=lambda unfaithful: unfaithful,
         answer=0,
@@ -286,12 +319,27 @@ PREDICTIONS = (
         "has measured nothing, however good its rate looks.",
     ),
     Prediction(
-        id="12.f",
+        id="12.e",
         title="On the held-out half, has the third judge a higher kappa than the second?",
-        truth=lambda kappas: "higher" if kappas[1] > kappas[0] + 0.005 else "no higher",
+        truth=lambda kappas: "higher" if kappas[1] > kappas[0] + SLIGHT else "no higher",
         answer="no higher",
         because="Its lead came from the half that it was changed on. Only the held-out half tells "
         "what to expect of answers that nobody has read.",
         choices=("higher", "no higher"),
+    ),
+    Prediction(
+        id="12.f",
+        title="Is the third judge's corrected rate higher or lower than the observed one?",
+        truth=lambda rates: (
+            "the same"
+            if abs(rates[1] - rates[0]) < SLIGHT
+            else "higher"
+            if rates[1] > rates[0]
+            else "lower"
+        ),
+        answer="lower",
+        because="On the held-out half it passes all right answers and some of the wrong ones: its "
+        "errors are all on one side, and part of what it passes is not right.",
+        choices=("higher", "lower", "the same"),
     ),
 )
