@@ -50,6 +50,8 @@ def _run(course: Checkout, options: argparse.Namespace) -> int:
     if options.command == "pythons":
         return _pythons.main(course, options.versions)
     kind: Kind = "test" if options.command in WITH_TESTS or options.test else "lab"
+    if options.command == "site":
+        kind = "site"
     try:
         course.ensure(kind)
     except RepairError as error:
@@ -71,6 +73,10 @@ def _run(course: Checkout, options: argparse.Namespace) -> int:
         return _fresh.main(course, beyond=options.beyond)
     if options.command == "release":
         return release(course)
+    if options.command == "site":
+        program = course.root / "scripts" / "build_site.py"
+        build = {"site": [course.python, program, *options.lessons]}
+        return run_checks(course, build, course.environment())
     print("The course is set up.")
     return 0
 
@@ -218,6 +224,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     pythons.add_argument("versions", nargs="*", metavar="VERSION", help="some alone, such as 3.12")
     commands.add_parser("release", help="build the wheel")
+    site = commands.add_parser("site", help="build the course as a web site, outputs included")
+    site.add_argument("lessons", nargs="*", metavar="LESSON", help="run these alone, such as 02")
     commands.add_parser("doctor", help="say what is right on this machine and what is not")
     progress = commands.add_parser("progress", help="show which exercises you have passed")
     forget = "forget what was passed in a lesson, such as 01, or in all; asks first"

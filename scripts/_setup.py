@@ -34,12 +34,20 @@ from _run import (
     venv_python,
 )
 
-Kind = Literal["lab", "test"]
+Kind = Literal["lab", "site", "test"]
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS: dict[Kind, str] = {"lab": "requirements.lock", "test": "requirements-test.lock"}
-# The tests' lock holds what they add to the lab's.
-NEEDS: dict[Kind, tuple[Kind, ...]] = {"lab": ("lab",), "test": ("lab", "test")}
+LOCKS: dict[Kind, str] = {
+    "lab": "requirements.lock",
+    "site": "requirements-site.lock",
+    "test": "requirements-test.lock",
+}
+# The locks of the site's builder and of the tests hold what they add to those before them.
+NEEDS: dict[Kind, tuple[Kind, ...]] = {
+    "lab": ("lab",),
+    "site": ("lab", "site"),
+    "test": ("lab", "site", "test"),
+}
 BOOTSTRAP = "requirements-bootstrap.lock"
 RECORD = "course-setup.json"
 COURSE = "rag-tutorials"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from _locks import Pin, read_lock
+from _setup import BOOTSTRAP, LOCKS, NEEDS, Kind
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -18,11 +19,6 @@ pytestmark = pytest.mark.locked
 
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LAB, TEST, BOOTSTRAP = (
-    "requirements.lock",
-    "requirements-test.lock",
-    "requirements-bootstrap.lock",
-)
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
@@ -30,17 +26,16 @@ def pins(*locks: str) -> list[Pin]:
     return [pin for lock in locks for pin in read_lock(ROOT / lock)]
 
 
-def together(kind: str) -> list[Pin]:
-    """Return all that is installed for `kind`: the tests' lock only adds to the lab's."""
-    return pins(LAB, TEST) if kind == TEST else pins(kind)
+def together(kind: Kind) -> list[Pin]:
+    """Return all that is installed for `kind`: a lock only adds to those before it."""
+    return pins(*(LOCKS[name] for name in NEEDS[kind]))
 
 
-def direct(kind: str) -> list[Requirement]:
+def direct(kind: Kind) -> list[Requirement]:
     project = PROJECT["project"]
-    wanted = project["dependencies"]
-    if kind == TEST:
-        wanted = wanted + project["optional-dependencies"]["test"]
-    return [Requirement(text) for text in wanted]
+    extras = project["optional-dependencies"]
+    wanted = [project["dependencies"], *(extras[name] for name in NEEDS[kind] if name != "lab")]
+    return [Requirement(text) for texts in wanted for text in texts]
 
 
 def closure(requirements: list[Requirement]) -> set[str]:
@@ -59,7 +54,7 @@ def closure(requirements: list[Requirement]) -> set[str]:
     return {name for name, _ in seen}
 
 
-@pytest.mark.parametrize("lock", [LAB, TEST, BOOTSTRAP])
+@pytest.mark.parametrize("lock", [*LOCKS.values(), BOOTSTRAP])
 def test_a_lock_holds_pins_and_hashes_and_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert "://" not in text
@@ -69,29 +64,38 @@ def test_a_lock_holds_pins_and_hashes_and_no_address(lock: str) -> None:
         assert all(HASH.fullmatch(line) for line in pin.hashes), pin.name
 
 
-def test_the_tests_lock_only_adds_to_the_labs() -> None:
+@pytest.mark.parametrize("kind", ["site", "test"])
+def test_a_lock_only_adds_to_those_before_it(kind: Kind) -> None:
     # So `lab` after `test` installs nothing, and `test` after `lab` only adds.
-    everywhere = {pin.name for pin in pins(LAB) if not pin.marker}
+    before = [pin for name in NEEDS[kind] if name != kind for pin in pins(LOCKS[name])]
+    everywhere = {pin.name for pin in before if not pin.marker}
     assert everywhere
-    assert not everywhere & {pin.name for pin in pins(TEST)}
-    assert not set(pins(LAB)) & set(pins(TEST))
+    assert not everywhere & {pin.name for pin in pins(LOCKS[kind])}
+    assert not set(before) & set(pins(LOCKS[kind]))
 
 
-@pytest.mark.parametrize("lock", [LAB, TEST])
-def test_each_direct_dependency_is_pinned_at_a_version_that_fits(lock: str) -> None:
-    for requirement in direct(lock):
+def test_the_students_lock_holds_nothing_of_the_sites_builder() -> None:
+    names = {pin.name for pin in pins(LOCKS["lab"])}
+    assert not names & {canonicalize_name(text.name) for text in direct("site")} - {
+        canonicalize_name(text.name) for text in direct("lab")
+    }
+
+
+@pytest.mark.parametrize("kind", LOCKS)
+def test_each_direct_dependency_is_pinned_at_a_version_that_fits(kind: Kind) -> None:
+    for requirement in direct(kind):
         versions = [
-            pin.version for pin in together(lock) if pin.name == canonicalize_name(requirement.name)
+            pin.version for pin in together(kind) if pin.name == canonicalize_name(requirement.name)
         ]
         assert versions, f"{requirement.name} is missing: run python scripts/lock.py"
         for version in versions:
             assert requirement.specifier.contains(version), f"{requirement} but {version}"
 
 
-@pytest.mark.parametrize("lock", [LAB, TEST])
-def test_a_lock_holds_what_is_needed_here_and_nothing_else(lock: str) -> None:
-    here = {p.name for p in together(lock) if not p.marker or Marker(p.marker).evaluate()}
-    assert here == closure(direct(lock)), "run python scripts/lock.py"
+@pytest.mark.parametrize("kind", LOCKS)
+def test_what_a_kind_installs_is_what_it_needs_here_and_nothing_else(kind: Kind) -> None:
+    here = {p.name for p in together(kind) if not p.marker or Marker(p.marker).evaluate()}
+    assert here == closure(direct(kind)), "run python scripts/lock.py"
 
 
 def test_the_locked_installer_can_build_the_course_without_a_download() -> None:
@@ -130,7 +134,7 @@ def test_the_command_names_the_pythons_that_the_project_allows() -> None:
 
 
 def test_every_dependency_supports_every_python_that_the_project_allows() -> None:
-    for name in closure(direct(TEST)):
+    for name in closure(direct("test")):
         allowed = SpecifierSet(distribution(name).metadata.get("Requires-Python", ""))
         for python in supported_pythons()[-1:]:  # the first is what the lock was resolved for
             assert allowed.contains(f"{python}.0"), f"{name} does not allow Python {python}"

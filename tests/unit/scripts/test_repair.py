@@ -94,6 +94,7 @@ def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         (root / file).touch()
     write_lock(root / LOCKS["lab"], [build(wheels, "alpha", "1.0"), build(wheels, "beta", "2.0")])
+    write_lock(root / LOCKS["site"], [build(wheels, "delta", "4.0")])
     write_lock(root / LOCKS["test"], [build(wheels, "gamma", "3.0")])
     build(wheels, "extra", "1.0")
     course = Checkout(root)
@@ -135,7 +136,7 @@ def versions(course: Checkout) -> dict[str, str]:
     """Return what is installed, as Python sees it, of packages whose module can be imported."""
     code = (
         "from importlib.metadata import version, PackageNotFoundError\n"
-        "for name in ('alpha', 'beta', 'gamma', 'extra'):\n"
+        "for name in ('alpha', 'beta', 'delta', 'gamma', 'extra'):\n"
         "    try: assert __import__(name).VALUE; print(name, version(name))\n"
         "    except (ImportError, AttributeError, PackageNotFoundError): pass\n"
     )
@@ -260,11 +261,14 @@ def test_a_course_that_is_not_installed_is_installed_again(course: Checkout) -> 
     assert course.off("lab") == {}
 
 
-def test_the_tests_packages_are_added_to_the_labs(course: Checkout) -> None:
-    assert course.off("test") == {"gamma": "is missing"}
+def test_the_sites_and_the_tests_packages_are_added_to_the_labs(course: Checkout) -> None:
+    assert course.off("site") == {"delta": "is missing"}
+    assert course.off("test") == {"delta": "is missing", "gamma": "is missing"}
+    course.ensure("site")
+    assert versions(course) == WHOLE | {"delta": "4.0"}
     course.ensure("test")
-    assert course.off("test") == course.off("lab") == {}
-    assert versions(course) == WHOLE | {"gamma": "3.0"}
+    assert course.off("test") == course.off("site") == course.off("lab") == {}
+    assert versions(course) == WHOLE | {"delta": "4.0", "gamma": "3.0"}
 
 
 def test_a_new_pin_in_the_lock_is_installed_on_top(course: Checkout, wheels: Path) -> None:
@@ -334,6 +338,7 @@ def test_progress_counts_the_packages_of_the_real_installer(
 ) -> None:
     pins = [build(wheels, f"new{number}", "1.0") for number in range(5)]
     write_lock(course.root / LOCKS["test"], pins)
+    course.ensure("site")
     told: list[str] = []
     heard = Packages.hear
 
