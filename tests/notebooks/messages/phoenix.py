@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import os
 import socket
 import sqlite3
@@ -22,10 +23,12 @@ from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from messages import closed_port, taken_port
+from messages import Said, closed_port, output, taken_port
+from rag_tutorials.course import prepare
 from rag_tutorials.course.embedded import environment
 from rag_tutorials.course.embedded.fast_imports import fast_imports
 from rag_tutorials.course.embedded.ports import free_port
+from rag_tutorials.course.prepare import Course
 
 _FIRST_PORT = 7100
 _STACK = ExitStack()
@@ -62,6 +65,10 @@ def _launch(**variables: str) -> Any:
         return px.launch_app(use_temp_dir=False)
 
 
+def _database(name: str) -> dict[str, str]:
+    return {"PHOENIX_SQL_DATABASE_URL": f"sqlite:///{FOLDER / name}.db"}
+
+
 def _running() -> str:
     return str((px.active_session() or _launch()).url).rstrip("/")
 
@@ -96,7 +103,7 @@ def grpc_port_taken() -> None:
 def start_too_slow() -> None:
     with pytest.MonkeyPatch.context() as patch:  # a clock too fast is a machine too slow
         patch.setattr(thread_server, "time", lambda: _clock() * 10_000)
-        _launch()
+        _launch(**_database("slow"))  # its server may start all the same
 
 
 def unknown_database() -> None:
@@ -126,23 +133,21 @@ def secret_too_short() -> None:
 
 
 def database_newer() -> None:
-    _launch()
+    newer = _database("newer")
+    _launch(**newer)
     px.close_app()
-    with contextlib.closing(sqlite3.connect(FOLDER / "phoenix.db")) as database:
+    with contextlib.closing(sqlite3.connect(FOLDER / "newer.db")) as database:
         database.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
         database.commit()
-    _launch()
+    _launch(**newer)
 
 
 migration_failed = database_newer
 
 
 def database_damaged() -> None:
-    (FOLDER / "phoenix.db").write_bytes(b"no database" * 1000)
-    try:
-        _launch()
-    finally:
-        (FOLDER / "phoenix.db").unlink()
+    (FOLDER / "damaged.db").write_bytes(b"no database" * 1000)
+    _launch(**_database("damaged"))
 
 
 # While one runs
@@ -226,3 +231,36 @@ def protocol_not_inferred() -> None:
     register(
         endpoint=f"{_running()}/traces", set_global_tracer_provider=False, verbose=False
     ).shutdown()
+
+
+# In the course
+
+
+@functools.cache
+def _course() -> Course:
+    px.close_app()
+    with closed_port() as port:
+        os.environ |= {
+            "COURSE_LLM": "stub",
+            "COURSE_STATE_DIR": str(FOLDER / "state"),
+            "OTEL_SDK_DISABLED": "true",
+            "PHOENIX_PORT": str(port),
+        }
+    return prepare("00_start_here")
+
+
+def settings_ignored() -> list[Said]:
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        course = _course()
+        (course.traces_folder / "phoenix.db").write_bytes(b"no database" * 1000)
+        with socket.create_server(("127.0.0.1", course.port)):
+            px.launch_app(use_temp_dir=False)
+    return output("rag_tutorials", printed.getvalue())
+
+
+traces_set_aside = settings_ignored
+taken_meanwhile = settings_ignored
+
+
+def spans_missing() -> None:
+    _course().read_back("0" * 31 + "1", timeout=0.1)
