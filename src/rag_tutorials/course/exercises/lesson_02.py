@@ -26,7 +26,7 @@ from rag_tutorials.course.judging.given import type_in_words
 from rag_tutorials.course.judging.looks import returns_what_the_model_said, works
 from rag_tutorials.course.judging.prediction import Prediction
 from rag_tutorials.course.judging.watching import Deed
-from rag_tutorials.course.traces.spans import SpanRecord
+from rag_tutorials.course.traces.spans import SpanRecord, poll
 
 QUESTION = "How many days of annual leave may be carried over into the next year?"
 SERVED = ("How long is the probation period?", "Who approves remote work?", QUESTION)
@@ -147,6 +147,9 @@ def _follow(
             "`serve` does not leave two lines with a trace id in `log_file`; run the two cells "
             "that define them again."
         )
+    trace_ids = list(dict.fromkeys(trace_id for _, trace_id in lines))
+    # Phoenix's client does not wait for spans that are under way.
+    poll(lambda: course.fetch(trace_ids=trace_ids), 2 * len(trace_ids), 10)
     followed = Followed(lines)
     for line, trace_id in reversed(lines):
         followed.questions[line] = question_of(line)
