@@ -1,16 +1,22 @@
-"""An OTLP receiver on the loopback interface that misbehaves on demand and keeps what it gets."""
+"""An OTLP receiver on the loopback interface that misbehaves on demand and keeps what it gets.
+
+It may also stand before a backend as its door: what comes goes on to the backend, whose answers go
+back.
+"""
 
 from __future__ import annotations
 
 import atexit
 import gzip
 import threading
+import urllib.request
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.error import HTTPError
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -24,10 +30,13 @@ from rag_tutorials.loopback.stoppable import Stoppable
 
 PATH = "/v1/traces"
 LONGEST_WAIT_S = 30.0
+_BACKEND_S = 60.0
+_NOT_PASSED = {"host", "connection", "content-length", "accept-encoding"}
 _UNPACK: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.decompress,
     "deflate": zlib.decompress,
 }
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,7 @@ class Arrived:
 
     name: str
     trace_id: str
+    span_id: str
     attributes: dict[str, Any]
     dropped_attributes: int
     resource: dict[str, Any]
@@ -86,9 +96,14 @@ class Receiver(Stoppable):
         )
 
     @classmethod
-    def start(cls) -> Self:
-        """Start a receiver and return when it accepts connections."""
-        receiver = cls(_Server())
+    def start(cls, before: str | None = None) -> Self:
+        """Start a receiver and return when it accepts connections.
+
+        Args:
+            before: The base address of a backend, to stand before it. Without one, the receiver
+                answers by itself.
+        """
+        receiver = cls(_Server(before))
         receiver._thread.start()
         atexit.register(receiver.stop)
         return receiver
@@ -184,8 +199,9 @@ class _Server(OwnUserMixIn, ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self) -> None:
+    def __init__(self, before: str | None) -> None:
         self.journal = _Journal()
+        self.before = before
         super().__init__((HOST, 0), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -203,22 +219,44 @@ class _Handler(BaseHTTPRequestHandler):
         with journal.lock:
             journal.paths.append(self.path)
             journal.headers.append({name.lower(): each for name, each in self.headers.items()})
+        if self.server.before is not None:
+            self._pass_on(self.server.before, body)
+            return
         fault = journal.next_fault()
         if journal.stopping.wait(fault.seconds) or self.path != PATH:
             self._answer(503 if journal.stopping.is_set() else 404)
             return
-        if fault.status == 200:
-            unpack = _UNPACK.get(self.headers.get("content-encoding", ""), bytes)
-            body = unpack(body)
-            with journal.lock:
-                journal.bodies.append(body)
-        with journal.lock:
-            journal.statuses.append(fault.status)
+        self._note(fault.status, body)
         retry = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
         self._answer(fault.status, retry)
 
-    def _answer(self, status: int, headers: Mapping[str, str] | None = None) -> None:
-        content = ExportTraceServiceResponse().SerializeToString()
+    def _pass_on(self, backend: str, body: bytes) -> None:
+        passed = {
+            name: each for name, each in self.headers.items() if name.lower() not in _NOT_PASSED
+        }
+        request = urllib.request.Request(backend + self.path, body, passed)
+        try:
+            with _opener.open(request, timeout=_BACKEND_S) as answer:
+                status, content = answer.status, answer.read()
+        except HTTPError as answer:
+            status, content = answer.code, answer.read()
+        self._note(status, body)
+        self._answer(status, content=content)
+
+    def _note(self, status: int, body: bytes) -> None:
+        """Keep what was answered, and what was accepted, before the client is told."""
+        if status == 200:
+            body = _UNPACK.get(self.headers.get("content-encoding", ""), bytes)(body)
+        with self.server.journal.lock:
+            self.server.journal.statuses.append(status)
+            if status == 200:
+                self.server.journal.bodies.append(body)
+
+    def _answer(
+        self, status: int, headers: Mapping[str, str] | None = None, content: bytes | None = None
+    ) -> None:
+        if content is None:
+            content = ExportTraceServiceResponse().SerializeToString()
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
@@ -239,6 +277,7 @@ def _arrived(request: ExportTraceServiceRequest) -> Iterator[Arrived]:
                 yield Arrived(
                     span.name,
                     span.trace_id.hex(),
+                    span.span_id.hex(),
                     _plain(span.attributes),
                     span.dropped_attributes_count,
                     sender,
