@@ -56,6 +56,8 @@ def read(seen: Seen, exercise: Exercise, expected: Sequence[ExpectedSpan]) -> bo
     course = seen.course
     if exercise.run is not None:
         trace_ids = seen.made.trace_ids
+        if exercise.elsewhere is not None and seen.error is None:
+            trace_ids = (*trace_ids, *exercise.elsewhere(seen))
         span_ids = frozenset(span.span_id for span in seen.made.spans)
     elif exercise.holds:
         return True

@@ -46,7 +46,8 @@ def mistakes_of(
                 "exported: use `with`, or call its end()."
             )
         )
-    if exercise.run and not len(seen.made) and (exercise.expect or exercise.also):
+    here = exercise.run is not None and exercise.elsewhere is None
+    if here and not len(seen.made) and (exercise.expect or exercise.also):
         found.append(
             Mistake(
                 "Your code ran, but it made no span.",

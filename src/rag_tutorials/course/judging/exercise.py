@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ class Exercise:
             shows that first.
         run: ``run(course, *given)`` exercises what the student gave to the check; the traces that
             it makes are looked at. Without it, what was given are spans or trace ids.
+        elsewhere: Of what was seen, the ids of the traces that ``run`` made in another process.
         watch: Functions whose calls are noted meanwhile, or their names in the notebook.
         together: How many requests or watched calls should be under way side by side.
         expect: The trace (or traces) that should be there, or a function that makes it of what
@@ -56,6 +57,7 @@ class Exercise:
     minutes: int
     hints: tuple[str, str, str]
     run: Callable[..., Any] | None = None
+    elsewhere: Callable[[Seen], Sequence[str]] | None = None
     watch: tuple[Callable[..., Any] | str, ...] = ()
     together: int = 1
     expect: Expectation | Callable[[Seen], Expectation] = ()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from rag_tutorials.course.base.errors import CourseError, sentence_of
@@ -26,6 +26,8 @@ class Prediction:
         answer: What ``truth`` gives where the stub answers; the notebook tests hold them equal.
         because: Why, in one to three sentences.
         choices: What a guess may be; ``None`` where it is a number, a name or a list of names.
+        against: What speaks against each wrong choice. With it, this is a diagnosis: the answer is
+            told only to who finds it.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Prediction:
     answer: Any
     because: str
     choices: tuple[Any, ...] | None = None
+    against: Mapping[Any, str] = field(default_factory=dict)
 
     @property
     def options(self) -> str:
@@ -83,12 +86,22 @@ class Revealed:
         return None if self.guess is NO_GUESS else agrees(self.guess, self.truth)
 
     def _lines(self) -> list[str]:
+        if self.prediction.against:
+            return self._diagnosis()
         says = "The trace says" if self.view else "It is"
         lines = [f"{says}: {in_words(self.truth)}."]
         if self.right is not None:
             sign = "✓ As you predicted" if self.right else "✗ Not as you predicted"
             lines = [f"You predicted: {in_words(self.guess)}. {lines[0]}", f"{sign}."]
         return [*lines, self.prediction.because]
+
+    def _diagnosis(self) -> list[str]:
+        if self.right:
+            return [f"Your diagnosis: {in_words(self.guess)}.", "✓ It is.", self.prediction.because]
+        if self.guess is NO_GUESS:
+            return [f"No diagnosis yet. The choices: {self.prediction.options}."]
+        said = f"Your diagnosis: {in_words(self.guess)}."
+        return [said, "✗ It is not.", self.prediction.against[self.guess]]
 
     def __repr__(self) -> str:
         lines = [f"{self.prediction.id} {self.prediction.title}", *self._lines()]
