@@ -19,7 +19,9 @@ FOLDER = Path(__file__).parents[3] / "notebooks"
 LESSONS = load_lessons(FOLDER / "course.toml")
 LONGEST_CELL = 25  # lines
 LONGEST_LESSON = 45  # minutes
+LONGEST = {"14_clinic": 60}  # whose sections are taken singly
 KEY = re.compile(r"sk-[A-Za-z0-9_-]{16,}|px_[A-Za-z0-9]{16,}|eyJ[A-Za-z0-9_-]{20,}")
+EXERCISE = re.compile(r"(?ms)^(?:## Exercise|### Patient) .*?(?=^## |\Z)")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|Users|tmp|work)/\w")
 
 by_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
@@ -158,10 +160,13 @@ def test_nothing_secret_and_no_machines_path(lesson: Lesson) -> None:
 
 @by_lesson
 def test_code_cells_are_short_and_explained(lesson: Lesson) -> None:
-    lines = [len(source(cell).splitlines()) for cell in cells(lesson, "code")]
-    assert max(lines) <= LONGEST_CELL
+    lines = {cell["id"]: len(source(cell).splitlines()) for cell in cells(lesson, "code")}
+    assert max(lines.values()) <= LONGEST_CELL
+    for cell in cells(lesson, "code"):
+        if "solution" in cell["metadata"].get("tags", []):
+            del lines[cell["id"]]  # it is folded away
     words = len(prose(lesson).split())
-    assert words / sum(lines) >= 5, "a lesson explains"
+    assert words / sum(lines.values()) >= 5, "a lesson explains"
 
 
 def outside_exercises(lesson: Lesson) -> tuple[int, int]:
@@ -172,7 +177,7 @@ def outside_exercises(lesson: Lesson) -> tuple[int, int]:
             written = [line for line in source(cell).splitlines() if line.strip()]
             lines += 0 if cell["metadata"].get("tags") else len(written)
         elif not source(cell).startswith("<details><summary>Hint"):
-            words += len(re.sub(r"(?ms)^## Exercise .*?(?=^## |\Z)", "", source(cell)).split())
+            words += len(EXERCISE.sub("", source(cell)).split())
     return words, lines
 
 
@@ -183,7 +188,7 @@ def test_the_minutes_are_those_that_it_takes(lesson: Lesson) -> None:
     exercises = sum(exercise.minutes for exercise in catalog.of_lesson(lesson.number))
     minutes = round(words / 200 + lines / 20 + exercises)
     low, high = lesson.minutes
-    assert low <= minutes <= high <= LONGEST_LESSON
+    assert low <= minutes <= high <= LONGEST.get(lesson.name, LONGEST_LESSON)
     assert high - low <= 10
 
 

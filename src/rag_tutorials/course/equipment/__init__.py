@@ -1,4 +1,4 @@
-"""What single lessons need: receivers, processes, a second Phoenix, a release with faults, the LLM.
+"""What single lessons need: receivers, processes, a second Phoenix, planted faults, the LLM.
 
 The names below are imported when they are first used: every lesson imports this package for its
 LLM, and few need the rest.
@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rag_tutorials.course.equipment.chat_box import ChatBox
+    from rag_tutorials.course.equipment.clinic import Clinic
     from rag_tutorials.course.equipment.help_desk import HelpDesk
     from rag_tutorials.course.equipment.planted import release
     from rag_tutorials.course.equipment.processes import Process, start
     from rag_tutorials.course.equipment.receiver import Receiver
 
-__all__ = ["ChatBox", "HelpDesk", "Process", "Receiver", "release", "start"]
+__all__ = ["ChatBox", "Clinic", "HelpDesk", "Process", "Receiver", "release", "start"]
 _HOMES = {
     "ChatBox": "chat_box",
+    "Clinic": "clinic",
     "HelpDesk": "help_desk",
     "Process": "processes",
     "Receiver": "receiver",

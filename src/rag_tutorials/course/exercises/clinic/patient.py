@@ -1,0 +1,174 @@
+"""A patient: a small program whose tracing is broken, with all that belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rag_tutorials.course.equipment import Clinic
+from rag_tutorials.course.equipment.clinic import Program, Ran
+from rag_tutorials.course.judging.content import (
+    Exercise,
+    ExpectedSpan,
+    Mistake,
+    MistakeError,
+    Prediction,
+    Seen,
+    Surroundings,
+)
+from rag_tutorials.course.judging.exercise import Look
+
+LESSON = "14"
+GROUPS = {  # the sections of the lesson, in order, each with what is said first
+    "Nothing arrives": "The program works, Phoenix works, and the project stays empty. Ask in this "
+    "order: was anything sent? Where to? What was the answer?",
+    "A trace in pieces": "All spans are there, and they do not hang together. Ask of each span: "
+    "which one was current when it began, and in which thread, task or process?",
+    "A trace that lies": "What you see did not happen like this. Nothing in Phoenix is red, so "
+    "look for what does not fit: a complaint, a hole in time, a request that is not yours.",
+    "Numbers that lie": "The trace is right, and what is computed from it is not. Recompute one "
+    "number by hand, from what the provider says.",
+    "Secrets": "A secret is masked when it is nowhere. Look in every corner of a span: name, "
+    "attributes, events, status.",
+}
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """A program, its symptom, its cure, and the proof that it is cured.
+
+    Args:
+        title: What one sees, not what it comes from.
+        group: The section of the lesson, one of ``GROUPS``.
+        complaint: What its owner says (Markdown).
+        threads: Where such complaints are found.
+        taught: Lesson and heading that teach the cure.
+        program: The source of ``def patient(phoenix, project)``. It is given Phoenix's base
+            address and the project's name, as texts, and runs as a program of its own.
+        symptom: Whether a run shows what the complaint says; of the sick program it is true.
+        diagnosis: What it has.
+        because: Why, and what in the evidence says so.
+        against: Other diagnoses, each with what in the evidence speaks against it.
+        cure: The source of the mended program.
+        prints: The lines that the program prints, sick or mended: its work must not suffer.
+        code: Its exit code, sick or mended.
+        expect: The traces that the mended program leaves in the project.
+        without: Texts that must be nowhere in them.
+        logs: Words that the mended program's log must not hold, with the sentence if it does.
+        also: What no tree says.
+        hints: From vague to concrete.
+        minutes: What a first-time student takes, reading included.
+    """
+
+    title: str
+    group: str
+    complaint: str
+    threads: str
+    taught: tuple[str, str]
+    program: str
+    symptom: Callable[[Ran], bool]
+    diagnosis: str
+    because: str
+    against: Mapping[str, str]
+    cure: str
+    prints: tuple[str, ...]
+    expect: tuple[ExpectedSpan, ...]
+    hints: tuple[str, str, str]
+    code: int = 0
+    without: tuple[str, ...] = ()
+    logs: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[Look, ...] = ()
+    minutes: int = 4
+
+    @property
+    def function(self) -> str:
+        """The name of the program's function."""
+        return self.program.partition("def ")[2].partition("(")[0]
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The diagnoses to choose from, in an order that tells nothing."""
+        return tuple(sorted((self.diagnosis, *self.against)))
+
+    def exercise(self, number: int) -> Exercise:
+        """Return the exercise that mends the patient with this number."""
+        return Exercise(
+            id=f"{LESSON}.{number}",
+            title=self.title,
+            minutes=self.minutes,
+            run=self._examine,
+            elsewhere=_trace_ids,
+            expect=self.expect,
+            without=self.without,
+            also=(*self.also, self._quiet),
+            hints=self.hints,
+        )
+
+    def prediction(self, number: int) -> Prediction:
+        """Return the diagnosis of the patient with this number, as a question."""
+        return Prediction(
+            id=f"{LESSON}.{_LETTERS[number - 1]}",
+            title=self.title,
+            truth=lambda _: self.diagnosis,
+            answer=self.diagnosis,
+            because=self.because,
+            choices=self.choices,
+            against=self.against,
+        )
+
+    def _examine(self, course: Surroundings, program: Program) -> Ran:
+        """Run what the student gave, and look at what needs no trace.
+
+        Raises:
+            MistakeError: it fails, does other work, or its spans are not in the project.
+        """
+        ran = Clinic(course).examine(program)
+        if ran.code == 0 != self.code:
+            raise MistakeError(
+                f"The program ends by itself; it should be ended from outside, with {self.code}.",
+                "Lines that say *it stays as it is* belong to somebody else.",
+            )
+        if ran.code != self.code:
+            last = (ran.log.strip().splitlines() or [f"exit code {ran.code}"])[-1]
+            raise MistakeError(f"The program ends with an error: {last}")
+        if (printed := tuple(ran.printed.splitlines())) != self.prints:
+            raise MistakeError(
+                f"The program prints {_lines(printed)}; it should print {_lines(self.prints)}.",
+                "Mend the tracing; the application's work stays as it is.",
+            )
+        if not ran.spans:
+            raise MistakeError(_nothing(ran))
+        for name in ran.spans:
+            if name != course.project:
+                raise MistakeError(
+                    f"Spans are in this Phoenix, but in the project `{name}`; they should be in "
+                    f"`{course.project}`.",
+                    "The project is `openinference.project.name` of the provider's resource.",
+                )
+        return ran
+
+    def _quiet(self, seen: Seen) -> Mistake | None:
+        found = (each for words, each in self.logs.items() if words in seen.returned.log)
+        return next(map(Mistake, found), None)
+
+
+def _trace_ids(seen: Seen) -> tuple[str, ...]:
+    some = (span for spans in seen.returned.spans.values() for span in spans)
+    return tuple(dict.fromkeys(span["context"]["trace_id"] for span in some))
+
+
+def _nothing(ran: Ran) -> str:
+    if not ran.requests:
+        return "No span is in Phoenix, and the program sent it no request."
+    return f"No span is in Phoenix; what the program sent was {ran.requests[0]}."
+
+
+def _lines(lines: tuple[str, ...]) -> str:
+    return " / ".join(f"`{line}`" for line in lines) or "nothing"
+
+
+def ran_of(seen: Seen) -> Any:
+    """Return what the program did, for a look."""
+    return seen.returned
