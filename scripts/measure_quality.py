@@ -6,22 +6,26 @@
                                                     the same as an experiment in this Phoenix
 
 The endpoint is the one in the environment or in .env (OPENAI_BASE_URL, OPENAI_API_KEY); with
-neither, or with COURSE_LLM=stub, the script starts the stubbed LLM.
+neither, or with COURSE_LLM=stub, the script starts the stubbed LLM. In Phoenix, the evaluators'
+means are the table's last row, and the dataset has a split for each kind. A Phoenix that asks for a
+key gets the one in PHOENIX_API_KEY.
 """
 
 import argparse
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import httpx
 from dotenv import load_dotenv
 
 from rag_tutorials.chunking import semantic_chunk_documents
-from rag_tutorials.course.embedded.fast_imports import fast_imports
+from rag_tutorials.course.embedded.fast_imports import fast_imports, without_server
 from rag_tutorials.evaluation import does_not_know, is_right
 from rag_tutorials.io_utils import load_handbook_documents, load_queries
 from rag_tutorials.pipeline import build_dense_retriever
@@ -54,6 +58,19 @@ class Outcome:
             return None
         chunk = "right chunk" if self.rank else "wrong chunks"
         return f"{chunk}, {'says it does not know' if self.does_not_know else 'wrong answer'}"
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Return what this query adds to each of the figures; their means are the figures."""
+        if self.query.expected_fact is None:
+            return {"does_not_know": self.does_not_know}
+        return {
+            "hit_at_1": self.rank == 1,
+            "hit_at_3": self.rank is not None and self.rank <= 3,
+            "mrr": 1 / self.rank if self.rank else 0.0,
+            "holds_fact": self.holds_fact,
+            "does_not_know": self.does_not_know,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +121,18 @@ def in_phoenix(
     chunks: Mapping[str, Chunk],
 ) -> dict[str, Output]:
     """Run the queries as an experiment of the Phoenix at ``url``; return the outputs by query."""
+    without_server()
     with fast_imports():
+        from openinference.instrumentation.openai import OpenAIInstrumentor
         from phoenix.client import Client
+        from phoenix.otel import register
+    provider = register(
+        endpoint=f"{url}/v1/traces",
+        protocol="http/protobuf",
+        set_global_tracer_provider=False,
+        verbose=False,
+    )
+    OpenAIInstrumentor().instrument(tracer_provider=provider)
     client = Client(base_url=url)
     by_id = {query.query_id: query for query in queries}
     dataset = client.datasets.create_dataset(
@@ -125,39 +152,39 @@ def in_phoenix(
     def task(input: Mapping[str, Any]) -> dict[str, Any]:
         return dict(answer(input["question"]))
 
-    def rank(output: Output, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        outcome = outcome_of(by_id[metadata["query_id"]], output, chunks)
-        if outcome.query.expected_fact is None:
-            return {"label": "nothing to find"}
-        score = 1 / outcome.rank if outcome.rank else 0.0
-        return {"score": score, "label": f"rank {outcome.rank or 'beyond'}"}
+    def quality(
+        output: Output, expected: Mapping[str, Any], metadata: Mapping[str, Any]
+    ) -> list[Any]:
+        scores = outcome_of(by_id[metadata["query_id"]], output, chunks).scores
+        return [
+            {"name": name, "score": float(score)}
+            for name, score in {"is_right": is_right(output, expected), **scores}.items()
+        ]
 
-    experiment = client.experiments.run_experiment(
-        dataset=dataset,
-        task=task,
-        evaluators={"is_right": is_right, "reciprocal_rank": rank},
-        experiment_name="measure_quality",
-        retries=0,
-    )
+    with contextlib.redirect_stdout(io.StringIO()):
+        experiment = client.experiments.run_experiment(
+            dataset=dataset,
+            task=task,
+            evaluators=[quality],
+            experiment_name="measure_quality",
+            print_summary=False,
+            retries=0,
+        )
     of_example = {example["node_id"]: example["metadata"]["query_id"] for example in dataset}
     failed = [run["error"] for run in experiment["task_runs"] if run["error"]]
+    failed += [each.error for each in experiment["evaluation_runs"] if each.error]
     if failed:
         raise SystemExit(f"{len(failed)} of the runs failed, the first with: {failed[0]}")
+    print(f"{url}/datasets/{dataset.id}/experiments\n", file=sys.stderr)
     return {of_example[run["dataset_example_id"]]: run["output"] for run in experiment["task_runs"]}
 
 
 def figures(outcomes: Sequence[Outcome]) -> Figures:
     """Sum up the outcomes."""
-    answerable = [outcome for outcome in outcomes if outcome.query.expected_fact is not None]
-    ranks = [outcome.rank for outcome in answerable]
-    return Figures(
-        queries=len(outcomes),
-        hit_at_1=_mean(rank == 1 for rank in ranks),
-        hit_at_3=_mean(rank is not None and rank <= 3 for rank in ranks),
-        mrr=_mean(1 / rank if rank else 0.0 for rank in ranks),
-        holds_fact=_mean(outcome.holds_fact for outcome in answerable),
-        does_not_know=_mean(outcome.does_not_know for outcome in outcomes),
-    )
+    scores = [outcome.scores for outcome in outcomes]
+    names = [field.name for field in fields(Figures) if field.name != "queries"]
+    shares = {name: _mean(each[name] for each in scores if name in each) for name in names}
+    return Figures(queries=len(outcomes), **shares)
 
 
 def _rank(query: QueryExample, found: Sequence[str], chunks: Mapping[str, Chunk]) -> int | None:
@@ -169,6 +196,14 @@ def _rank(query: QueryExample, found: Sequence[str], chunks: Mapping[str, Chunk]
         if from_target and query.expected_fact.lower() in chunk.text.lower():
             return rank
     return None
+
+
+def _refusal(url: str, error: httpx.HTTPError) -> str:
+    """Say why Phoenix took no experiment."""
+    said = (str(error) or type(error).__name__).splitlines()[0]
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"Phoenix at {url} refuses: {said}. If it asks for a key, set PHOENIX_API_KEY."
+    return f"Phoenix at {url} does not answer: {said}. Start it, or correct the address."
 
 
 def _mean(values: Iterable[float]) -> float | None:
@@ -209,7 +244,10 @@ def main(arguments: list[str] | None = None) -> int:
         answer = application(chunks, options.top_k)
         by_id = {chunk.chunk_id: chunk for chunk in chunks}
         if options.phoenix_url:
-            outputs = in_phoenix(options.phoenix_url, queries, answer, by_id)
+            try:
+                outputs = in_phoenix(options.phoenix_url, queries, answer, by_id)
+            except httpx.HTTPError as error:
+                parser.exit(1, f"{_refusal(options.phoenix_url, error)}\n")
         else:
             outputs = {query.query_id: answer(query.question) for query in queries}
         outcomes = [outcome_of(query, outputs[query.query_id], by_id) for query in queries]

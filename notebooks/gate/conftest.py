@@ -10,15 +10,20 @@ import pytest
 from openinference.instrumentation.openai import OpenAIInstrumentor
 
 from rag_tutorials.chunking import semantic_chunk_documents
-from rag_tutorials.course.embedded.fast_imports import fast_imports
+from rag_tutorials.course.embedded.fast_imports import fast_imports, without_server
 from rag_tutorials.evaluation import finds_document, is_right
 from rag_tutorials.io_utils import load_handbook_documents
 from rag_tutorials.pipeline import Retriever, build_dense_retriever
 from rag_tutorials.qa import answer_with_context
 from rag_tutorials.schema import Chunk, RetrievalResult
 
-with fast_imports():  # where Phoenix's server is installed too, its client would import all of it
+# Where Phoenix's server is installed too, its client would import all of it. In an environment with
+# arize-phoenix-client and arize-phoenix-otel alone, three plain imports do.
+without_server()
+with fast_imports():
+    import chromadb  # noqa: F401  (else the first index imports it, and takes longer)
     from phoenix.client import Client
+    from phoenix.otel import register
 
 DATASET = "handbook-hard"
 HANDBOOK = Path(__file__).parents[2] / "data" / "handbook_manual.txt"
@@ -62,8 +67,15 @@ def experiment(request: pytest.FixtureRequest) -> Mapping[str, Any]:
         text = answer_with_context(input["question"], [each.text for each in found])
         return {"answer": text, "found": [each.chunk_id for each in found]}
 
-    OpenAIInstrumentor().instrument()
-    client = Client(base_url=request.config.getoption("--phoenix-url"))
+    url = request.config.getoption("--phoenix-url")
+    provider = register(
+        endpoint=f"{url}/v1/traces",
+        protocol="http/protobuf",
+        set_global_tracer_provider=False,
+        verbose=False,
+    )
+    OpenAIInstrumentor().instrument(tracer_provider=provider)  # or the traces have no model calls
+    client = Client(base_url=url)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         return client.experiments.run_experiment(
             dataset=client.datasets.get_dataset(dataset=DATASET),

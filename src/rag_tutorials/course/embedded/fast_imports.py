@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
+import importlib.util
+import pkgutil
 import sys
 from collections.abc import Iterator
 from types import ModuleType
@@ -79,6 +80,20 @@ def without_collection() -> Iterator[None]:
             gc.freeze()
             gc.unfreeze()  # into the oldest generation, without a walk
             gc.enable()
+
+
+def without_server() -> None:
+    """Let this process import ``phoenix.client`` alone, for a Phoenix that runs elsewhere.
+
+    Where the server is installed too, the first lines of the package ``phoenix`` import all of it.
+    Here the package is made and not run: its submodules are found, ``phoenix.launch_app`` is not.
+    Nothing happens if Phoenix was imported already.
+    """
+    spec = None if "phoenix" in sys.modules else importlib.util.find_spec("phoenix")
+    if spec is not None:
+        package = importlib.util.module_from_spec(spec)
+        package.__path__ = pkgutil.extend_path(package.__path__, package.__name__)
+        sys.modules[package.__name__] = package
 
 
 @contextlib.contextmanager

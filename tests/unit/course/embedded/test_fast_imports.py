@@ -52,6 +52,19 @@ assert {"anthropic", "fastmcp", "mcp"} <= set(sys.modules)
 """
 
 
+CLIENT_ALONE = """
+fast_imports.without_server()
+from phoenix.client import Client
+from phoenix.otel import register
+
+assert Client(base_url="http://127.0.0.1:9").experiments
+assert not [name for name in sys.modules if name.startswith(("phoenix.server", "phoenix.db"))]
+package = sys.modules["phoenix"]
+fast_imports.without_server()
+assert sys.modules["phoenix"] is package
+"""
+
+
 def run(code: str, folder: Path) -> None:
     """Run code in a fresh Python."""
     ran = subprocess.run(
@@ -68,6 +81,11 @@ def test_what_is_left_out_works_when_it_is_turned_on(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_phoenix_that_was_not_tested_is_imported_whole(tmp_path: Path) -> None:
     run(ANOTHER_VERSION, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_client_is_imported_without_the_server(tmp_path: Path) -> None:
+    run(CLIENT_ALONE, tmp_path)
 
 
 def test_a_module_is_imported_when_its_function_is_called(
