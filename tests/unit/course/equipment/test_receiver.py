@@ -115,3 +115,17 @@ def test_a_client_that_gives_up_is_no_noise(
     assert post(receiver).status_code == 200
     receiver.stop()
     assert capsys.readouterr().err == ""
+
+
+def test_a_door_passes_on_what_comes_and_what_is_answered(receiver: Receiver) -> None:
+    with Receiver.start(before=receiver.url) as door:
+        provider = provider_for(door, compression=Compression.Gzip, headers={"x-who": "me"})
+        with receiver.fault(401, times=1):
+            provider.get_tracer("t").start_span("refused").end()
+        provider.get_tracer("t").start_span("accepted").end()
+        assert post(door, "/elsewhere").status_code == 404
+        assert door.paths == ["/v1/traces", "/v1/traces", "/elsewhere"]
+        assert door.statuses == [401, 200, 404]
+        assert [span.name for span in door.spans] == ["accepted"]
+    assert [span.span_id for span in receiver.spans] == [span.span_id for span in door.spans]
+    assert receiver.headers[0]["x-who"] == "me"

@@ -1,0 +1,86 @@
+"""The patients of lesson 14 in a real kernel: sick as they say, and told what they did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rag_tutorials.course.exercises.clinic import patients
+from rag_tutorials.course.exercises.clinic.patient import Patient
+
+pytestmark = pytest.mark.xdist_group("clinic")
+
+SETUP = """
+from rag_tutorials.course.equipment import Clinic
+from rag_tutorials.course.exercises.clinic import patients
+
+clinic = Clinic(course)
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel(start_kernel: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return a kernel with the clinic open."""
+    running = start_kernel(
+        {"COURSE_STATE_DIR": str(tmp_path_factory.mktemp("state")), "COURSE_PROVE_EXERCISES": "0"}
+    )
+    opened = [*running.open_course("scratch"), running.run(SETUP)]
+    assert not "".join(each.error for each in opened)
+    return running
+
+
+@pytest.mark.parametrize(
+    ("number", "patient"),
+    list(enumerate(patients())),
+    ids=lambda each: getattr(each, "function", ""),
+)
+def test_a_sick_program_shows_what_its_owner_complains_of(
+    number: int, patient: Patient, kernel: Any
+) -> None:
+    assert not kernel.run(patient.program).error
+    assert kernel.ask(f"patients()[{number}].symptom(clinic.examine({patient.function}))") is True
+
+
+def test_a_wrong_diagnosis_is_answered_and_the_right_one_is_not_told(kernel: Any) -> None:
+    [patient, *_] = patients()
+    kernel.run(patient.program)
+    cell = 'course.predict("14.a", {guess})\ncourse.reveal("14.a", clinic.run({name}))'
+    wrong = next(iter(patient.against))
+    for guess, said in ((..., wrong), (wrong, patient.against[wrong])):
+        words = "..." if guess is ... else repr(guess)
+        output = kernel.run(cell.format(guess=words, name=patient.function))
+        assert not output.error
+        assert said in output.value
+        assert patient.because not in output.value
+        assert "POST / -> 405" in output.stdout
+        assert "(nothing)" in output.stdout
+    output = kernel.run(cell.format(guess=repr(patient.diagnosis), name=patient.function))
+    assert patient.because in output.value
+
+
+def test_what_a_program_may_do_wrong_is_told(kernel: Any) -> None:
+    kernel.run("def patient(phoenix, project):\n    print('work')\n    raise SystemExit(3)")
+    kernel.run("ran = clinic.examine(patient)\nprint(ran)")
+    assert kernel.ask("(ran.printed, ran.code, list(ran.requests), dict(ran.spans))") == (
+        "work\n",
+        3,
+        [],
+        {},
+    )
+    assert "exit code        | 3" in kernel.run("print(ran)").stdout
+    assert "CourseError" in kernel.run("clinic.run(print)").error
+
+
+def test_a_span_in_any_project_is_found(kernel: Any) -> None:
+    program = """
+def patient(phoenix, project):
+    from rag_tutorials.tracing import configure_tracing
+
+    provider = configure_tracing(phoenix, project_name="somewhere else", batch=True)
+    for number in range(120):
+        provider.get_tracer("x").start_span(f"step {number}").end()
+"""
+    assert not kernel.run(program).error
+    counts = "{name: len(some) for name, some in clinic.examine(patient).spans.items()}"
+    assert kernel.ask(counts) == {"somewhere else": 120}
