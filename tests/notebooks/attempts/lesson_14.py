@@ -519,7 +519,7 @@ SESSION = cures(
             cured("weather", ("            inject(headers)\n", "")),
             "`search` is a root span",
         ),
-        "not read": (cured("weather", (", extract(headers)", "")), "`search` is a root span"),
+        "not read": (cured("weather", (", extract(got)", "")), "`search` is a root span"),
         "new headers, old ones sent": (
             cured("weather", ("service, headers, city", "service, session, city")),
             "`search` is a root span",
@@ -536,7 +536,7 @@ SESSION = cures(
             cured(
                 "weather",
                 (
-                    'with tracer.start_as_current_span("search", extract(headers), attributes={"city": city}):',
+                    'with tracer.start_as_current_span("search", extract(got), attributes={"input.value": city}):',
                     "if True:",
                 ),
             ),

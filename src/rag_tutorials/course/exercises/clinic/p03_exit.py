@@ -33,7 +33,7 @@ def thumbnail(phoenix, project):
     symptom=lambda ran: not ran.requests and not ran.log and not ran.spans,
     diagnosis="it ended before the queue was sent",
     because="The span waits in the batch processor's queue, which Python's exit handlers would "
-    "send. A process that the platform ends, or a forked worker, runs none.",
+    "send. A process that the platform kills runs none, and a forked worker may run none either.",
     against={
         "the path is missing": "Then a request would have gone somewhere, and been answered; "
         "none was sent.",

@@ -24,12 +24,12 @@ def weather(phoenix, project):
     tracer = configure_tracing(phoenix, project_name=project).get_tracer("weather")
     session = {"user-agent": "weather/1"}  # the headers of one HTTP session
 
-    def service(headers, city):
-        with tracer.start_as_current_span("search", extract(headers), attributes={"city": city}):
-            print(city, headers["user-agent"])
+    def service(got, city):
+        with tracer.start_as_current_span("search", extract(got), attributes={"input.value": city}):
+            print(city, got["user-agent"])
 
     for city in ("Berlin", "Lima", "Oslo"):
-        with tracer.start_as_current_span("request", attributes={"city": city}):
+        with tracer.start_as_current_span("request", attributes={"input.value": city}):
             if "traceparent" not in session:
                 inject(session)
             Context().run(service, session, city)  # as in a process of its own
@@ -67,12 +67,12 @@ def weather(phoenix, project):
     tracer = configure_tracing(phoenix, project_name=project).get_tracer("weather")
     session = {"user-agent": "weather/1"}  # the headers of one HTTP session
 
-    def service(headers, city):
-        with tracer.start_as_current_span("search", extract(headers), attributes={"city": city}):
-            print(city, headers["user-agent"])
+    def service(got, city):
+        with tracer.start_as_current_span("search", extract(got), attributes={"input.value": city}):
+            print(city, got["user-agent"])
 
     for city in ("Berlin", "Lima", "Oslo"):
-        with tracer.start_as_current_span("request", attributes={"city": city}):
+        with tracer.start_as_current_span("request", attributes={"input.value": city}):
             headers = dict(session)
             inject(headers)
             Context().run(service, headers, city)  # as in a process of its own
@@ -82,8 +82,8 @@ def weather(phoenix, project):
         span(
             "request",
             None,
-            span("search", attributes={"city": city}),
-            attributes={"city": city},
+            span("search", attributes={"input.value": city}),
+            attributes={"input.value": city},
             exact=True,
         )
         for city in QUESTIONS

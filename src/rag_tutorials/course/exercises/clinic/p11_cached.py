@@ -20,7 +20,7 @@ PATIENT = Patient(
     title="The cache that saves nothing",
     group="Numbers that lie",
     complaint="We put the handbook at the front of each prompt, so that the provider caches it, "
-    "and the bill went down. In Phoenix the cost stays where it was.",
+    "and the bill went down: $0.00226 for this call. In Phoenix the cost stays where it was.",
     threads="trackers of cost tracking everywhere, of coding agents most: cached input at the "
     "full price, three to seven times too much",
     taught=("09_find_what_failed", "Tokens and cost"),
