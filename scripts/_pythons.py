@@ -89,6 +89,9 @@ def _outcome(step: Sequence[str | Path], env: dict[str, str], folder: Path) -> s
         )
     except subprocess.TimeoutExpired:
         return f"not done within {STEP_S:g} s"
+    except OSError as error:
+        print(error, flush=True)
+        return "failed"
     if ran.returncode == 0:
         return "ok"
     print(ran.stdout[-3000:], flush=True)
