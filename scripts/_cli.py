@@ -74,9 +74,8 @@ def _run(course: Checkout, options: argparse.Namespace) -> int:
     if options.command == "release":
         return release(course)
     if options.command == "site":
-        program = course.root / "scripts" / "build_site.py"
-        build = {"site": [course.python, program, *options.lessons]}
-        return run_checks(course, build, course.environment())
+        build = site_command(course, *(["--links"] if options.links else []), *options.lessons)
+        return run_checks(course, {"site": build}, course.environment())
     print("The course is set up.")
     return 0
 
@@ -89,7 +88,13 @@ def release(course: Checkout) -> int:
     """
     print(f"Version {check_version(course)}", flush=True)
     build: list[str | Path] = [course.uv, "build", "--wheel", "--out-dir", course.root / DIST]
-    return run_checks(course, {"wheel": build}, course.environment())
+    parts = {"wheel": build, "site": site_command(course)}
+    return run_checks(course, parts, course.environment())
+
+
+def site_command(course: Checkout, *arguments: str) -> list[str | Path]:
+    """Return the command that builds the site, in the course's environment."""
+    return [course.python, course.root / "scripts" / "build_site.py", *arguments]
 
 
 def run_module(course: Checkout, options: argparse.Namespace) -> int:
@@ -223,8 +228,9 @@ def _parser() -> argparse.ArgumentParser:
         "pythons", help="set-up, doctor and two lessons on every Python that is at hand"
     )
     pythons.add_argument("versions", nargs="*", metavar="VERSION", help="some alone, such as 3.12")
-    commands.add_parser("release", help="build the wheel")
+    commands.add_parser("release", help="build the wheel and the site")
     site = commands.add_parser("site", help="build the course as a web site, outputs included")
+    site.add_argument("--links", action="store_true", help="follow the links to elsewhere, too")
     site.add_argument("lessons", nargs="*", metavar="LESSON", help="run these alone, such as 02")
     commands.add_parser("doctor", help="say what is right on this machine and what is not")
     progress = commands.add_parser("progress", help="show which exercises you have passed")

@@ -63,7 +63,7 @@ class Fresh:
         self.python = venv_python(self.venv)
         project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         extras = project.get("optional-dependencies", {})
-        self.wanted: list[str] = [*project["dependencies"], *extras.get("test", [])]
+        self.wanted: list[str] = sum(extras.values(), project["dependencies"])
         self._uv("venv", "--quiet", "--python", sys.executable, str(self.venv))
         pins = [pin for lock in locks for pin in read_lock(lock)]
         self.locked, _ = self._resolve(self.wanted, [str(replace(pin, hashes=())) for pin in pins])

@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     numbers = [lesson.number for lesson in load_lessons(ROOT / "notebooks" / "course.toml")]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("lessons", nargs="*", metavar="LESSON", help="run these alone, such as 02")
-    wanted = parser.parse_args(arguments).lessons or numbers
+    parser.add_argument("--links", action="store_true", help="follow the links to elsewhere, too")
+    options = parser.parse_args(arguments)
+    wanted = options.lessons or numbers
     if unknown := sorted({*wanted} - {*numbers}):
         parser.error(f"there is no lesson {unknown[0]!r}; there are {', '.join(numbers)}")
     began = time.monotonic()
@@ -40,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shutil.rmtree(work, ignore_errors=True)
     try:
         built = build(ROOT, work, wanted)
+        if options.links:
+            follow_links(work / "source", work / "links")
     except CommandError as error:
         print(error, file=sys.stderr)
         return 1
@@ -89,6 +93,28 @@ def build(root: Path, work: Path, wanted: Sequence[str]) -> Path:
     if faults := faults_of(html):
         raise CommandError("\n".join(["The site has faults:", *faults]))
     return html
+
+
+def follow_links(source: Path, folder: Path, *settings: str) -> None:
+    """Follow every link of the pages to elsewhere; needs the internet.
+
+    Args:
+        source: What the pages are made from.
+        folder: A folder for the report; it does not exist yet.
+        settings: More of Sphinx's options.
+
+    Raises:
+        CommandError: a link leads nowhere.
+
+    """
+    print("Following the links", flush=True)
+    sphinx = [sys.executable, "-m", "sphinx", "--builder=linkcheck", "--quiet", *settings]
+    ran = subprocess.run([*sphinx, f"--conf-dir={CONFIGURATION}", source, folder], check=False)
+    report = folder / "output.txt"
+    dead = report.read_text(encoding="utf-8").splitlines() if report.exists() else []
+    dead = [line for line in dead if "[broken]" in line or "[timeout]" in line]
+    if ran.returncode:
+        raise CommandError("\n".join(["Links that lead nowhere:", *dead]))
 
 
 if __name__ == "__main__":

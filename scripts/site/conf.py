@@ -21,6 +21,11 @@ nb_execution_mode = "off"
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # else each page asks a CDN for it
 nb_merge_streams = True
 
+# ``site --links`` passes over a running course, and the repository until it has an address.
+linkcheck_ignore = [r"https?://(localhost|127\.0\.0\.1)\b", r"https://github\.com/YOUR-ACCOUNT/"]
+linkcheck_anchors = False  # many pages make theirs by a script
+linkcheck_retries = 2
+
 html_theme = "sphinx_book_theme"
 html_title = project
 html_sidebars = {"**": ["home.html", "search-button-field.html", "sbt-sidebar-nav.html"]}

@@ -55,7 +55,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Checkout, "python", Path(sys.executable))
         patch.setattr(Checkout, "uv", UV)
+        # Building the site has tests of its own.
+        done = "import pathlib; pathlib.Path('site-was-built').touch()"
+        patch.setattr(_cli, "site_command", lambda course: [course.python, "-c", done])
         assert _cli.release(Checkout(root)) == 0
+    assert (root / "site-was-built").exists()
     [built] = (root / "dist").glob("*.whl")
     return built
 

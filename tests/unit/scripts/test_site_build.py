@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import build_site
@@ -122,3 +124,35 @@ def test_a_lesson_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit):
         build_site.main(["77"])
     assert "there is no lesson '77'" in capsys.readouterr().err
+
+
+class Half(BaseHTTPRequestHandler):
+    """Has every page but one."""
+
+    def do_GET(self) -> None:
+        self.send_response(404 if "gone" in self.path else 200)
+        self.end_headers()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("page", ["there", "gone"])
+def test_a_link_to_elsewhere_that_leads_nowhere_is_named(page: str, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Half) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/{page}"
+        text = f"# A page\n\n[one]({address}) [other](http://localhost:1/passed-over)\n"
+        (source / "index.md").write_text(text, "utf-8")
+        asked = "-Dlinkcheck_ignore=http://localhost"  # loopback is passed over otherwise
+        if page == "there":
+            build_site.follow_links(source, tmp_path / "links", asked)
+        else:
+            with pytest.raises(CommandError, match=r"lead nowhere:\n.*/gone"):
+                build_site.follow_links(source, tmp_path / "links", asked)
+        server.shutdown()
