@@ -54,7 +54,7 @@ def examine(course: Checkout) -> int:
 
 
 def _look(course: Checkout) -> Iterator[Finding]:
-    yield Finding("course", True, f"version {course.version()}")
+    yield check_version(course)
     yield Finding("Python", True, f"{platform.python_version()} on {platform.platform(terse=True)}")
     environment = check_environment(course)
     yield environment
@@ -68,6 +68,15 @@ def _look(course: Checkout) -> Iterator[Finding]:
         return
     yield check_total_memory()
     yield Finding("LLM, notebook", False, "looked at once the environment is there")
+
+
+def check_version(course: Checkout) -> Finding:
+    """Say which version of the course this is."""
+    try:
+        return Finding("course", True, f"version {course.version()}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        said = f"its version cannot be read from pyproject.toml ({type(error).__name__})"
+        return Finding("course", False, said, "get the course's files anew")
 
 
 def check_environment(course: Checkout) -> Finding:

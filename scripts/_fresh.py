@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from _blame import Blame, find_blame
-from _locks import read_lock
+from _locks import Pin, read_lock
 from _run import CommandError, clean_environment, explain, uv_settings, venv_python
-from _setup import Checkout
+from _setup import BOOTSTRAP, Checkout
 
 RUNS = 6  # in all, the first one included
 NAMED = 20
@@ -64,9 +64,11 @@ class Fresh:
         project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         extras = project.get("optional-dependencies", {})
         self.wanted: list[str] = sum(extras.values(), project["dependencies"])
+        installer = root / BOOTSTRAP  # tests make environments of their own with it
+        self.wanted += map(str, _plain(installer)) if installer.exists() else []
         self._uv("venv", "--quiet", "--python", sys.executable, str(self.venv))
-        pins = [pin for lock in locks for pin in read_lock(lock)]
-        self.locked, _ = self._resolve(self.wanted, [str(replace(pin, hashes=())) for pin in pins])
+        pins = [str(pin) for lock in locks for pin in _plain(lock)]
+        self.locked, _ = self._resolve(self.wanted, pins)
 
     def newest(self, *, beyond: bool) -> tuple[Pins, dict[str, set[str]]]:
         """Return the newest versions that go together, and which package needs which.
@@ -137,6 +139,11 @@ class Fresh:
             last = "\n".join(ran.stderr.strip().splitlines()[-12:])
             raise CommandError(f"uv {' '.join(arguments[:2])} failed.\n{explain(last)}\n{last}")
         return ran.stdout
+
+
+def _plain(lock: Path) -> list[Pin]:
+    """Return the pins of a lock without their hashes."""
+    return [replace(pin, hashes=()) for pin in read_lock(lock)]
 
 
 def try_newest(fresh: Fresh, check: Check, *, beyond: bool, runs: int = RUNS) -> int:

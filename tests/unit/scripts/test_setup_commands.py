@@ -175,7 +175,8 @@ def test_the_doctor_on_a_machine_with_nothing_installed(
     assert re.search(r"^FAIL  environment  .*there is none\n +-> run: python scripts/", told, re.M)
     assert re.search(r"^FAIL  data .* missing\n +-> run: python scripts/", told, re.M)
     assert re.search(r"^ok    Python ", told, re.M)
-    assert told.endswith("2 to put right.\n")
+    assert re.search(r"^FAIL  course  .*cannot be read.*\n +-> get the course", told, re.M)
+    assert told.endswith("3 to put right.\n")
 
 
 @pytest.mark.slow
