@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path, PureWindowsPath
+from types import SimpleNamespace
 from typing import Any
 
 import _cli
@@ -137,3 +141,85 @@ def test_a_console_that_cannot_show_a_folders_name_gets_the_rest(
     assert run.returncode == 1
     assert b"Run: python scripts/course.py setup" in run.stderr
     assert b"Traceback" not in run.stderr
+
+
+# What asyncio's loops on Windows lack, and what mypy sees in no notebook.
+POSIX_ALONE = re.compile(
+    r"\b(?:add_signal_handler|create_subprocess_\w+|add_reader|add_writer|create_unix_\w+|os\.fork"
+    r"|signal\.SIG(?:KILL|HUP|USR\d|ALRM)|AF_UNIX|/dev/null|/tmp/)\b"
+)
+
+
+def test_nothing_asks_an_event_loop_for_what_it_lacks_on_windows() -> None:
+    texts = {file: file.read_text("utf-8") for file in (ROOT / "src").rglob("*.py")}
+    for file in (ROOT / "notebooks").rglob("*.ipynb"):
+        cells = json.loads(file.read_text("utf-8"))["cells"]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        texts[file] = "\n".join(code)
+    assert len(texts) > 100
+    assert {str(file): POSIX_ALONE.findall(text) for file, text in texts.items()} == {
+        str(file): [] for file in texts
+    }
+
+
+@pytest.fixture
+def as_on_windows(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The set-up's module, loaded as on Windows; its calls of the system are noted."""
+    noted = SimpleNamespace(locked=[], held=False, registry=None)
+
+    class Key:
+        def __enter__(self) -> Key:
+            if noted.registry is None:
+                raise FileNotFoundError(2, "no such key")
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    def locking(descriptor: int, mode: int, count: int) -> None:
+        noted.locked.append((os.lseek(descriptor, 0, os.SEEK_CUR), mode, count))
+        if noted.held:
+            raise PermissionError(13, "Permission denied")
+
+    for name, content in (
+        ("msvcrt", {"locking": locking, "LK_NBLCK": 2}),
+        (
+            "winreg",
+            {
+                "HKEY_LOCAL_MACHINE": 1,
+                "OpenKey": lambda *_: Key(),
+                "QueryValueEx": lambda *_: (noted.registry, 4),
+            },
+        ),
+    ):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(**content))  # type: ignore[arg-type]
+    spec = importlib.util.spec_from_file_location("setup_as_on_windows", _setup.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with monkeypatch.context() as windows:
+        windows.setattr(sys, "platform", "win32")
+        spec.loader.exec_module(module)
+    return SimpleNamespace(module=module, noted=noted)
+
+
+def test_windows_locks_the_first_byte_and_says_who_else_sets_up(
+    as_on_windows: Any, tmp_path: Path
+) -> None:
+    course = as_on_windows.module.Checkout(tmp_path)
+    course.state.mkdir()
+    (course.state / "setup.lock").write_bytes(b"an earlier text")  # it is opened at its end
+    with course._alone():
+        pass
+    as_on_windows.noted.held = True
+    with pytest.raises(CommandError, match="Another command is setting up"), course._alone():
+        pass
+    assert as_on_windows.noted.locked == [(0, 2, 1), (0, 2, 1)]
+
+
+@pytest.mark.parametrize(("registry", "allowed"), [(1, True), (0, False), (None, False)])
+def test_windows_is_asked_whether_it_takes_long_paths(
+    registry: int | None, allowed: bool, as_on_windows: Any
+) -> None:
+    as_on_windows.noted.registry = registry
+    assert as_on_windows.module.long_paths() is allowed
