@@ -62,7 +62,7 @@ def ten():
         say(root, "fact", RULE[number])
     return made
 
-RULE = ["right" if number % 3 else "wrong" for number in range(10)]
+RULE = ["right" if number % 3 or number == 9 else "wrong" for number in range(10)]
 '''
 )
 
@@ -214,7 +214,8 @@ CLICKED = tries(
             changed(CLICKS, ("RULE[number]", "RULE[number - 1]")),
             "of your 10 labels agree",
         ),
-        "all wrong": (changed(CLICKS, ("RULE[number]", '"wrong"')), "Only 4 of your 10"),
+        "all wrong": (changed(CLICKS, ("RULE[number]", '"wrong"')), "Only 3 of your 10"),
+        "all right": (changed(CLICKS, ("RULE[number]", '"right"')), "call none of those wrong"),
         "labels of one's own": (
             changed(CLICKS, ("RULE[number]", '"good"')),
             "has the label `good`",

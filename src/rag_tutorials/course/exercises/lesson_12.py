@@ -121,6 +121,10 @@ def _by_hand(seen: Seen) -> Mistake | None:
             f"Only {same} of your {TEN} labels agree with the rule `fact`; read again what was "
             "asked, what the answer says, and what the documents say."
         )
+    for label in ("right", "wrong"):
+        agreed = any(labels[span_id] == rule[span_id] == label for span_id in labels)
+        if label in rule.values() and not agreed:
+            return Mistake(f"You call none of those {label} that the rule does; read them again.")
     return None
 
 
