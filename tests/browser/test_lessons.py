@@ -290,7 +290,7 @@ def experiments(
     notebook: Notebook, window: BrowserContext, picture: Callable[[str, Page | Locator], None]
 ) -> None:
     """Two experiments side by side; a call replayed with another prompt, answered by the stub."""
-    compared = follow(link_of(notebook, "experimentId=["), window)
+    compared = follow(link_of(notebook, "experimentId=pair"), window)
     compared.set_viewport_size({"width": 1500, "height": 850})
     for name in ("dense", "both"):
         expect(compared.get_by_text(name, exact=True).first).to_be_visible(timeout=120_000)

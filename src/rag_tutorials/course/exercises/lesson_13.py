@@ -250,7 +250,7 @@ EXERCISES = (
         holds=(_both_judged,),
         hints=(
             "Compare the scores `is_right` of `dense` and `both`, question by question.",
-            "`before` and `after` of the cell above hold them by example id.",
+            "`before` and `after` hold them by example id.",
             'The name of an example: `{one["id"]: one["metadata"]["query_id"] for one in hard}`.',
         ),
     ),
@@ -323,7 +323,8 @@ PREDICTIONS = (
         truth=lambda contains: contains,
         answer=True,
         because="Few rows changed, and not all in one direction: other questions could have turned "
-        "the sign. With the stub, on all 121 questions of the handbook, it does turn.",
+        "the sign. Over all 121 questions of the handbook it does turn (with the stub: 79 % right "
+        "instead of 78 %).",
         choices=(True, False),
     ),
     Prediction(
