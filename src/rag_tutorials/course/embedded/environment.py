@@ -69,11 +69,16 @@ def removed() -> list[str]:
 
 
 def place(port: int, folder: Path) -> None:
-    """Say where Phoenix is to listen and to keep its traces."""
+    """Say where Phoenix is to listen and to keep its traces.
+
+    Raises:
+        CourseError: the setting that says how a browser reaches it cannot be used.
+    """
+    path = root_path(port)
     os.environ[WORKING_DIR] = str(folder)
     os.environ[PORT] = str(port)
     os.environ.pop(_ROOT_PATH, None)
-    if path := root_path(port):
+    if path:
         os.environ[_ROOT_PATH] = path
 
 

@@ -76,6 +76,22 @@ def test_behind_a_hub_the_root_path_follows_the_port(tmp_path: Path) -> None:
     assert os.environ["PHOENIX_WORKING_DIR"] == str(tmp_path / "lesson")
 
 
+def test_the_root_path_is_that_of_any_proxy_and_a_wrong_setting_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    os.environ["COURSE_PROXY_URL"] = "https://host/o/1/{port}/"
+    environment.place(7001, tmp_path)
+    assert os.environ["PHOENIX_HOST_ROOT_PATH"] == "/o/1/7001"
+    before = dict(os.environ) | {"COURSE_PROXY_URL": "/proxy"}
+    os.environ["COURSE_PROXY_URL"] = "/proxy"
+    with pytest.raises(CourseError, match="COURSE_PROXY_URL is no address"):
+        environment.place(7002, tmp_path / "other")
+    assert dict(os.environ) == before
+    os.environ["COURSE_PROXY_URL"] = "https://ada-{port}.example.dev"
+    environment.place(7003, tmp_path)
+    assert "PHOENIX_HOST_ROOT_PATH" not in os.environ
+
+
 def test_phoenixs_variables_are_written_in_one_place() -> None:
     # The second Phoenix is a program of its own; what it asks for is its own affair.
     allowed = {"environment.py", "second_phoenix.py"}
