@@ -60,6 +60,7 @@ def test_each_wrong_diagnosis_is_told_what_speaks_against_it(patient: Patient) -
     prediction = patient.prediction(1)
     assert len(patient.choices) == len(patient.against) + 1 >= 4
     for choice in patient.choices:
+        assert re.fullmatch(r"[\w., -]+", choice), "it stands in code, in Markdown"
         said = repr(Revealed(prediction, choice, patient.diagnosis))
         assert (patient.because in said) == (choice == patient.diagnosis)
         assert patient.against.get(choice, patient.because) in said

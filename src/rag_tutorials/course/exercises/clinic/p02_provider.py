@@ -4,10 +4,10 @@ from rag_tutorials.course.exercises.clinic.patient import Patient
 from rag_tutorials.course.judging.content import span
 
 PATIENT = Patient(
-    title="The ignored provider",
+    title="The unchanged set-up",
     group="Nothing arrives",
-    complaint="It worked until we added the framework. Our set-up is unchanged, the address is "
-    "right, and not even a request is sent.",
+    complaint="It worked until the last release. Our set-up is unchanged, the address is right, "
+    "and not even a request is sent.",
     threads="trackers of OpenTelemetry, of agent frameworks and of every tracing product that "
     "sets itself up on import, under the words of the log line",
     taught=("04_auto_instrumentation", "Call order, exactly as it is"),

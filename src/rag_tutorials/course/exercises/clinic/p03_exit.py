@@ -4,10 +4,10 @@ from rag_tutorials.course.exercises.clinic.patient import Patient
 from rag_tutorials.course.judging.content import span
 
 PATIENT = Patient(
-    title="The function in the cloud",
+    title="Only on the laptop",
     group="Nothing arrives",
-    complaint="On the laptop it traces. As a serverless function it answers as well as ever, "
-    "without a line in the log, and leaves no trace.",
+    complaint="On the laptop it traces. Deployed, it answers as well as ever, with nothing in "
+    "the log, and leaves no trace.",
     threads="trackers of OpenTelemetry's SDKs, of Lambda and Cloud Run layers, and of job "
     "runners and forked workers: spans are missing at the end of a process",
     taught=("07_backends_and_delivery", "When the process ends"),

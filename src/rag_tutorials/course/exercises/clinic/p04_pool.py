@@ -18,10 +18,10 @@ def _side_by_side(seen: Seen) -> Mistake | None:
 
 
 PATIENT = Patient(
-    title="Four traces for one agent",
+    title="Four traces for one question",
     group="A trace in pieces",
-    complaint="Since the agent calls its tools in parallel, each call is a trace of its own, and "
-    "the agent's trace is a single span.",
+    complaint="Since the agent became faster, one question leaves four traces, of one span "
+    "each. It used to be one.",
     threads="trackers of agent frameworks and of every tracing library for Python: parallel tool "
     "calls, `ThreadPoolExecutor`, `run_in_executor`",
     taught=("05_context_in_one_process", "Where it is lost: threads"),
@@ -53,7 +53,7 @@ def agent(phoenix, project):
         "the ids of the traces collide": "Four traces came with four different ids, none mixed.",
         "the header is not passed on": "All four spans come from one process: no request, and no "
         "header, is between them.",
-        "`agent` ends before its tools": "It is the longest of the four: the `with` block of the "
+        "agent ends before its tools": "It is the longest of the four: the `with` block of the "
         "pool waits for every tool.",
     },
     cure="""

@@ -6,10 +6,10 @@ from rag_tutorials.course.judging.content import span
 DETACH = "Failed to detach context"
 
 PATIENT = Patient(
-    title="The stream that holds on",
+    title="The answer that holds on",
     group="A trace in pieces",
-    complaint="We stop reading the model's stream as soon as we have enough. Since then the log "
-    "is full of tracebacks, and what comes after the stream stands inside it.",
+    complaint="The log fills with tracebacks that harm nobody, and what we save after the "
+    "model's answer stands inside the model's span.",
     threads="trackers of OpenInference, of several agent frameworks and of OpenTelemetry itself, "
     "under the first words of the log: streams that are left early",
     taught=("05_context_in_one_process", "Generators and streams"),
@@ -41,7 +41,7 @@ def first_words(phoenix, project):
     against={
         "an exception broke the stream": "The stream gave its first words, and the only error is "
         "that of the clean-up.",
-        "`asyncio.run` loses the context": "`stream` and `save` are in the trace of `request`: "
+        "asyncio.run loses the context": "`stream` and `save` are in the trace of `request`: "
         "the context went along into the loop.",
         "the span never ended": "It has ended, or Phoenix would not have it.",
     },

@@ -19,10 +19,11 @@ def _in_the_trace_of_ask(seen: Seen) -> Mistake | None:
 
 
 PATIENT = Patient(
-    title="The gateway in between",
+    title="Two halves",
     group="A trace in pieces",
-    complaint="Our client sends the trace's header, and the search service reads it. Since there "
-    "is a gateway between them, we have two traces. A cookie must still not reach the service.",
+    complaint="Since last week a request is two traces, one of the client and one of the search "
+    "service. Nobody touched the tracing of either. Whatever you change: a cookie "
+    "must not reach the service.",
     threads="trackers of proxies and API gateways, of service meshes and of HTTP clients: "
     "`traceparent` is not among the headers that are passed on",
     taught=("06_context_between_processes", "Into another process: HTTP"),

@@ -8,8 +8,8 @@ QUESTIONS = ("Berlin", "Lima", "Oslo")
 PATIENT = Patient(
     title="Everybody searches for Berlin",
     group="A trace that lies",
-    complaint="The first request of each morning has a trace with hundreds of searches, those of "
-    "other users among them. All later requests seem to search for nothing.",
+    complaint="The first request of each morning has a trace with hundreds of searches, those "
+    "of other users among them. All later requests seem to search for nothing.",
     threads="trackers of HTTP clients and message consumers: a context or a header that is kept "
     "for longer than one request",
     taught=("06_context_between_processes", "Into another process: HTTP"),

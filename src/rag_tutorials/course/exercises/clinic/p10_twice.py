@@ -46,8 +46,8 @@ _SUM: Callable[..., int] = lambda ran: sum(  # noqa: E731
 PATIENT = Patient(
     title="Twice the bill",
     group="Numbers that lie",
-    complaint="Since our calls go through the company's gateway, which is traced too, Phoenix "
-    "says that they cost twice as much. The provider still bills $0.00096 for this one.",
+    complaint="Since the last release Phoenix says that a call costs twice as much. The "
+    "provider still bills $0.00096 for this one.",
     threads="trackers of Phoenix, of Langfuse, of gateways and of agent frameworks: a wrapper "
     "repeats the token counts of the call inside it",
     taught=("04_auto_instrumentation", "Counted how often"),

@@ -17,10 +17,10 @@ def _costs_what_it_costs(seen: Seen) -> Mistake | None:
 
 
 PATIENT = Patient(
-    title="The cache that saves nothing",
+    title="Dearer than the bill",
     group="Numbers that lie",
-    complaint="We put the handbook at the front of each prompt, so that the provider caches it, "
-    "and the bill went down: $0.00226 for this call. In Phoenix the cost stays where it was.",
+    complaint="The provider bills $0.00226 for this call, and Phoenix computes more than twice "
+    "as much. One span, the right model, the right tokens: we counted.",
     threads="trackers of cost tracking everywhere, of coding agents most: cached input at the "
     "full price, three to seven times too much",
     taught=("09_find_what_failed", "Tokens and cost"),
