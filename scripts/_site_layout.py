@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from _site_pages import Places, page_of, without_anchors
+from _site_pages import Places, on_site, page_of
 
 from rag_tutorials.course.base.manifest import load_lessons
 
-COPIED = ("CONTRIBUTING.md", "LICENSE", "LICENSE-CONTENT", "deploy", "notebooks")
+FOLDERS = ("deploy", "notebooks")
 NOT_COPIED = shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", "__pycache__")
 READING = """:::{note}
 On these pages the lessons were run with the stubbed LLM. Hints, solutions and what a trace says to
@@ -35,24 +35,31 @@ def lay_out(root: Path, source: Path, notebooks: Mapping[Path, Any], places: Pla
 
     """
     source.mkdir(parents=True)
-    for name in COPIED:
-        if (root / name).is_dir():
-            shutil.copytree(root / name, source / name, ignore=NOT_COPIED)
-        else:
-            shutil.copyfile(root / name, source / name)
+    for name in FOLDERS:
+        shutil.copytree(root / name, source / name, ignore=NOT_COPIED)
+    for file in root.iterdir():  # .env is private
+        if file.is_file() and not file.name.startswith(".") and file.name != "README.md":
+            shutil.copyfile(file, source / file.name)
     for text in source.rglob("*.md"):
-        text.write_text(without_anchors(text.read_text(encoding="utf-8")), encoding="utf-8")
+        markdown = on_site(text.read_text(encoding="utf-8"), _top(text, source))
+        text.write_text(markdown, encoding="utf-8")
     for file, notebook in notebooks.items():
         place = file.relative_to(root)
         clean = source / "clean" / place
         clean.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, clean)
-        page = page_of(notebook, places, f"/{clean.relative_to(source).as_posix()}")
+        download = f"/{clean.relative_to(source).as_posix()}"
+        page = page_of(notebook, places, download, _top(source / place, source))
         nbformat.write(page, source / place)  # type: ignore[no-untyped-call]
     readme = (root / "README.md").read_text(encoding="utf-8")
     contents = "\n".join(_contents(root, source))
     title, _, rest = readme.partition("\n")
     (source / "index.md").write_text(f"{title}\n\n{READING}{rest}\n{contents}", encoding="utf-8")
+
+
+def _top(file: Path, source: Path) -> str:
+    """Return the way from a file's folder to the top."""
+    return "../" * (len(file.relative_to(source).parts) - 1)
 
 
 def _contents(root: Path, source: Path) -> Iterator[str]:
@@ -64,7 +71,7 @@ def _contents(root: Path, source: Path) -> Iterator[str]:
     yield _chapter(source, "Take home", sorted((notebooks / "way_home").glob("*.ipynb")))
     yield _chapter(source, "Look up", _texts(notebooks, LOOK_UP))
     yield _chapter(source, "Teach", _texts(notebooks / "instructor", ("README",)))
-    yield _chapter(source, "Go on", [source / "deploy/README.md", source / "CONTRIBUTING.md"])
+    yield _chapter(source, "Go on", [*_texts(source / "deploy", ()), *_texts(source, ())])
 
 
 def _texts(folder: Path, first: Sequence[str]) -> list[Path]:

@@ -46,18 +46,28 @@ class Places:
         return LOOPBACK.sub(lambda found: found[0].removesuffix(found["port"]) + "PORT", text)
 
 
-def without_anchors(text: str) -> str:
-    """Return Markdown without the anchors that JupyterLab needs; the headings have the same ids."""
-    return ANCHOR.sub("", text)
+def on_site(markdown: str, top: str) -> str:
+    """Return a text of the course as the site has it.
+
+    The README is the first page, ``index``. Anchors that JupyterLab needs are gone: the headings
+    have the same ids.
+
+    Args:
+        markdown: The text.
+        top: The way from its folder to the top of the course, such as ``../``.
+
+    """
+    return ANCHOR.sub("", markdown).replace(f"]({top}README.md", f"]({top}index.md")
 
 
-def page_of(notebook: Any, places: Places, download: str) -> Any:
+def page_of(notebook: Any, places: Places, download: str, top: str = "../") -> Any:
     """Return the notebook that Sphinx makes a page of.
 
     Args:
         notebook: One that was run, or has no outputs.
         places: What must not be seen.
         download: Where the notebook to take home is, as its page sees it.
+        top: The way from its folder to the top of the course.
 
     Raises:
         CommandError: an output shows a picture that nobody has described.
@@ -67,7 +77,7 @@ def page_of(notebook: Any, places: Places, download: str) -> Any:
     page.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     for number, cell in enumerate(page.cells):
         if cell.cell_type == "markdown":
-            cell.source = without_anchors(cell.source)
+            cell.source = on_site(cell.source, top)
         elif cell.cell_type == "code":
             after = _text_after(page.cells[number + 1 :])
             _code_cell(cell, after, places)

@@ -28,12 +28,13 @@ objectives = ["Look"]
 TEXTS = {
     "README.md": "# A course\n\n[First](notebooks/00_first.ipynb), [licence](LICENSE)\n",
     "CONTRIBUTING.md": "# Contributing\n\n```python\n%cd course\n```\n",
+    "CHANGELOG.md": "# Changelog\n",
+    ".env": "OPENAI_API_KEY=sk-0123456789abcdefghij\n",
     "LICENSE": "Free.\n",
-    "LICENSE-CONTENT": "Free.\n",
     "deploy/README.md": "# Deploy\n",
     "notebooks/course.toml": LESSON,
     "notebooks/glossary.md": '# Words\n\n## Errors\n\n<a id="an-event"></a>\n\n### An event\n',
-    "notebooks/messages.md": "# Messages\n\n[an event](glossary.md#an-event)\n",
+    "notebooks/messages.md": "# Messages\n\n[event](glossary.md#an-event), [start](../README.md)\n",
     "notebooks/instructor/README.md": "# Teaching\n\n[First](../00_first.ipynb)\n",
 }
 TELLS = "import os, sys\nprint(sys.executable, os.getcwd(), os.environ['COURSE_LLM'])"
@@ -76,6 +77,8 @@ def test_a_course_becomes_a_site_with_outputs(root: Path, tmp_path: Path) -> Non
     assert "What the trace says" in fold.summary.get_text()
     assert "42" in fold.find(class_="cell_output").get_text()
 
+    assert not list(tmp_path.rglob("work/**/.env"))
+
     [download] = page.find_all("a", download=True)
     taken = site / "notebooks" / str(download["href"])
     assert taken.name == "00_first.ipynb"
@@ -93,6 +96,7 @@ def test_a_course_becomes_a_site_with_outputs(root: Path, tmp_path: Path) -> Non
         "notebooks/messages.html",
         "notebooks/instructor/README.html",
         "deploy/README.html",
+        "CHANGELOG.html",
         "CONTRIBUTING.html",
     ]
 

@@ -14,9 +14,9 @@ from _site_pages import (
     FRAME_PICTURED,
     LIVE,
     Places,
+    on_site,
     page_of,
     unfolded,
-    without_anchors,
     without_live_links,
     without_live_parts,
 )
@@ -248,4 +248,11 @@ def test_a_page_begins_with_its_title_and_the_notebook_to_take_home() -> None:
 
 def test_an_anchor_gives_way_to_its_heading() -> None:
     text = 'Words.\n\n<a id="exception-event"></a>\n\n### Exception event\n'
-    assert without_anchors(text) == "Words.\n\n### Exception event\n"
+    assert on_site(text, "../") == "Words.\n\n### Exception event\n"
+
+
+def test_a_link_to_the_readme_leads_to_the_first_page_and_one_to_another_readme_does_not() -> None:
+    text = "[a](../README.md#two-commands) [b](README.md) [c](../deploy/README.md)"
+    wanted = "[a](../index.md#two-commands) [b](README.md) [c](../deploy/README.md)"
+    assert on_site(text, "../") == wanted
+    assert on_site("[a](README.md)", "") == "[a](index.md)"
