@@ -5,6 +5,7 @@ patient has four cells: its chart, its program, its check and its solution.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from rag_tutorials.course.exercises.clinic import patients
 from rag_tutorials.course.exercises.clinic.patient import GROUPS, LESSON, Patient
 
 NOTEBOOK = Path(__file__).resolve().parent.parent / "notebooks" / "14_clinic.ipynb"
-BEFORE, AFTER = "ward", "landed"  # the cells between which the patients stand
+BEFORE = "ward"  # the cell that the patients follow
+PATIENTS = re.compile(rf"(chart|exercise|check|solution)-{LESSON}-\d+")
 
 
 def chart(number: int, patient: Patient, first: bool) -> str:
@@ -72,11 +74,10 @@ def written() -> list[dict[str, Any]]:
 
 
 def placed(notebook: dict[str, Any]) -> dict[str, Any]:
-    """Return the notebook with the patients in their place."""
-    cells = notebook["cells"]
-    ids = [each["id"] for each in cells]
-    before, after = cells[: ids.index(BEFORE) + 1], cells[ids.index(AFTER) :]
-    return {**notebook, "cells": [*before, *written(), *after]}
+    """Return the notebook with the patients in their place; its other cells stay."""
+    cells = [each for each in notebook["cells"] if not PATIENTS.fullmatch(each["id"])]
+    place = [each["id"] for each in cells].index(BEFORE) + 1
+    return {**notebook, "cells": [*cells[:place], *written(), *cells[place:]]}
 
 
 def main() -> int:
