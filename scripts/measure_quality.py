@@ -198,10 +198,10 @@ def _rank(query: QueryExample, found: Sequence[str], chunks: Mapping[str, Chunk]
     return None
 
 
-def _refusal(url: str, error: httpx.HTTPError) -> str:
+def _refusal(url: str, error: Exception, cause: httpx.HTTPError) -> str:
     """Say why Phoenix took no experiment."""
     said = (str(error) or type(error).__name__).splitlines()[0]
-    if isinstance(error, httpx.HTTPStatusError):
+    if isinstance(cause, httpx.HTTPStatusError):
         return f"Phoenix at {url} refuses: {said}. If it asks for a key, set PHOENIX_API_KEY."
     return f"Phoenix at {url} does not answer: {said}. Start it, or correct the address."
 
@@ -246,8 +246,11 @@ def main(arguments: list[str] | None = None) -> int:
         if options.phoenix_url:
             try:
                 outputs = in_phoenix(options.phoenix_url, queries, answer, by_id)
-            except httpx.HTTPError as error:
-                parser.exit(1, f"{_refusal(options.phoenix_url, error)}\n")
+            except Exception as error:  # the client's own exceptions have httpx's as their cause
+                for cause in (error, error.__cause__):
+                    if isinstance(cause, httpx.HTTPError):
+                        parser.exit(1, f"{_refusal(options.phoenix_url, error, cause)}\n")
+                raise
         else:
             outputs = {query.query_id: answer(query.question) for query in queries}
         outcomes = [outcome_of(query, outputs[query.query_id], by_id) for query in queries]
