@@ -26,6 +26,8 @@ LOOPBACK = re.compile(
     r"(?:\b(?:https?|wss?)://)?(?:\blocalhost|\b127\.0\.0\.1|\[::1\])"
     r"(?::|',? port=)(?P<port>\d{2,5})\b"
 )
+# Where a view of a trace folds the rest of a long value.
+SPLIT = re.compile(r"</pre><details[^>]*><summary[^>]*>[^<]*</summary><pre[^>]*>")
 LIBRARY_WARNING = re.compile(r"(?m)^\S*\bsite-packages\b\S*:\d+: \w*Warning: .*\n(?:  .*\n)?")
 ANCHOR = re.compile(r'(?m)^<a id="[^"]+"></a>\n+')
 
@@ -42,8 +44,21 @@ class Places:
     def hide(self, text: str) -> str:
         """Return text with the folders' names for their paths, and without ports of this run."""
         for place, name in self._names:
-            text = text.replace(place, name) if len(place) > 1 else text
+            text = _replace(place, name, text) if len(place) > 1 else text
         return LOOPBACK.sub(lambda found: found[0].removesuffix(found["port"]) + "PORT", text)
+
+
+def _replace(place: str, name: str, text: str) -> str:
+    """Replace a path, also where a view folds the rest of a long value or leaves it out."""
+    if SPLIT.search(text):
+        split = f"(?:{SPLIT.pattern})?".join(map(re.escape, place))
+        text = re.sub(split, lambda found: name + "".join(SPLIT.findall(found[0])), text)
+    text = text.replace(place, name)
+    if "…" in text:
+        first = len(str(Path(*Path(place).parts[:2])))  # "/home" alone tells nothing
+        for end in range(len(place) - 1, first + 1, -1):
+            text = text.replace(f"{place[:end]}…", f"{name}…")
+    return text
 
 
 def on_site(markdown: str, top: str) -> str:

@@ -50,7 +50,7 @@ def prints(text: str, name: str = "stdout") -> Any:
     return new_output("stream", name=name, text=text)
 
 
-def trace(*names: str) -> str:
+def trace(*names: str, question: str = "How many days?") -> str:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     records = [
         SpanRecord(
@@ -63,7 +63,7 @@ def trace(*names: str) -> str:
             end=start + timedelta(seconds=1),
             status="UNSET",
             status_message="",
-            attributes={"input.value": "How many days?", "other": 1},
+            attributes={"input.value": question, "other": 1},
             events=(),
         )
         for number, name in enumerate(names)
@@ -205,6 +205,28 @@ def test_folders_and_ports_of_the_machine_are_not_seen(tmp_path: Path) -> None:
     assert stream.text == wanted
     assert str(tmp_path) not in str(shown)
     assert failed.traceback == ["File rag-tutorials/a"]
+
+
+@pytest.mark.parametrize("before", range(285, 301))
+def test_a_folder_is_not_seen_where_a_long_value_is_folded(before: int) -> None:
+    place = Path("/srv/ada/course")
+    value = "-" * before + f"{place}/src/x.py" + "-" * 100
+    html = trace("retrieval", question=value)
+    assert "characters more</summary>" in html
+    made = Places({place: "rag-tutorials"}).hide(html)
+    shown = BeautifulSoup(made, "html.parser")
+    for more in shown.find_all("summary"):
+        more.decompose()
+    text = shown.get_text()
+    assert "rag-tutorials/src/x.py" in text
+    assert not any(part in text for part in ("srv", "ada", "course"))
+
+
+def test_a_folder_is_not_seen_where_the_rest_is_left_out() -> None:
+    places = Places({Path("/srv/ada/course"): "rag-tutorials"})
+    assert places.hide("in /srv/ada/cour… 9 characters") == "in rag-tutorials… 9 characters"
+    assert places.hide("in /srv/a… 9 characters") == "in rag-tutorials… 9 characters"
+    assert places.hide("in /srv… and /… ") == "in /srv… and /… "
 
 
 def test_what_a_library_warns_its_authors_of_is_left_out_and_a_log_stays() -> None:
