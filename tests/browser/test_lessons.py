@@ -33,6 +33,10 @@ MEANT = {
     },
 }
 
+# Lesson 12, with the stub: what the filter finds, and what somebody who reads the ten calls wrong.
+SURE_AND_WRONG = 9
+WRONGLY_ANSWERED = ("company card", "breast milk", "up to 14 days", "on probation")
+
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 def test_a_lesson_runs_whole_and_phoenix_shows_its_traces(
@@ -286,6 +290,62 @@ def conversations(
     expect(verdict).to_contain_text("passed", timeout=120_000)
 
 
+def evaluate(
+    notebook: Notebook, window: BrowserContext, picture: Callable[[str, Page | Locator], None]
+) -> None:
+    """Verdicts in tree, metrics, list and filter; ten given by clicks, which the check accepts."""
+    phoenix = follow(link_of(notebook, "judge_all(refusal)"), window)
+    root, *_ = tree_in_phoenix(phoenix)
+    assert re.match(r"chain rag-pipeline .*correctness mean score [01]\.00", root)
+    phoenix.get_by_role("button", name="retriever retrieval").click()
+    details = phoenix.get_by_test_id("span-details")
+    expect(details.get_by_text("Retrieval Metrics")).to_be_visible(timeout=120_000)
+    for metric in ("ndcg", "precision", "hit"):
+        expect(details.get_by_text(metric, exact=True)).to_be_visible()
+    expect(details.get_by_text("Document Annotations").first).to_be_attached()
+
+    phoenix.goto(phoenix.url.partition("/traces/")[0] + "/spans")
+    named = phoenix.get_by_role("row").filter(has_text="rag-pipeline")
+    expect(named.first).to_be_visible(timeout=120_000)
+    expect(phoenix.get_by_role("columnheader", name="annotations")).to_be_attached()
+    phoenix.locator(".cm-content").first.click()
+    phoenix.keyboard.press("Control+a")
+    wrong_and_sure = "annotations['fact'].label == 'wrong' and annotations['refusal'].label"
+    phoenix.keyboard.insert_text(f"{wrong_and_sure} == 'answered'")
+    phoenix.keyboard.press("Enter")
+    expect(named).to_have_count(SURE_AND_WRONG, timeout=120_000)
+    expect(phoenix.get_by_role("row")).to_have_count(1 + SURE_AND_WRONG)
+
+    links = notebook.cell("ten_traces = list").locator(".jp-OutputArea-output table a")
+    expect(links).to_have_count(10)
+    for link in links.all():
+        phoenix.goto(link.get_attribute("href") or "")
+        pencil = phoenix.get_by_role("button", name="Annotate this span")
+        expect(pencil).to_be_visible(timeout=120_000)
+        if pencil.get_attribute("aria-pressed") != "true":  # it stays open for the next one
+            pencil.click()
+        phoenix.get_by_role("button", name="Select an item").click()
+        question = link.text_content() or ""
+        label = "wrong" if any(part in question for part in WRONGLY_ANSWERED) else "right"
+        with phoenix.expect_response(
+            lambda answer: "createSpanAnnotations" in (answer.request.post_data or "")
+        ):
+            phoenix.get_by_role("option", name=label).click()
+    phoenix.close()
+    notebook.page.bring_to_front()
+    check = notebook.cell('course.check("12.3"').first
+    check.locator(".cm-content").click()
+    notebook.page.keyboard.press("Shift+Enter")
+    verdict = check.locator(".jp-OutputArea").last
+    expect(verdict).to_contain_text("passed", timeout=120_000)
+
+    agent = follow(link_of(notebook, "def trajectory"), window)
+    assert tree_in_phoenix(agent)[0].startswith("agent agent")
+    agent.get_by_role("button", name="Show 2 more").first.click()
+    expect(agent.get_by_text("trajectory").first).to_be_visible()
+    agent.close()
+
+
 def experiments(
     notebook: Notebook, window: BrowserContext, picture: Callable[[str, Page | Locator], None]
 ) -> None:
@@ -317,5 +377,6 @@ MORE = {
     "00_start_here": start_here,
     "02_events_and_errors": events_and_errors,
     "11_conversations": conversations,
+    "12_evaluate": evaluate,
     "13_experiments": experiments,
 }
