@@ -17,6 +17,7 @@ STEPS = ("set-up", "doctor", *(f"lesson {lesson[:2]}" for lesson in LESSONS))
 COPIED = ("data", "deploy", "notebooks", "scripts", "src")
 EXECUTE = "from nbclient.cli import main; main()"
 STEP_S = 1800.0
+SAID = 30  # lines of the set-up's log
 
 
 def at_hand(version: str) -> Path | None:
@@ -69,6 +70,8 @@ def try_python(python: Path, folder: Path) -> dict[str, str]:
     for name, step in steps.items():
         print(f"   {name}", flush=True)
         results[name] = "-" if results.get("set-up", "ok") != "ok" else _outcome(step, env, folder)
+    if results["set-up"] != "ok" and there.log.exists():  # the folder is about to go
+        print("\n".join(there.log.read_text(encoding="utf-8").splitlines()[-SAID:]), flush=True)
     return results
 
 

@@ -72,10 +72,14 @@ def test_a_step_that_fails_is_told_and_after_the_set_up_nothing_is_tried(
         "lesson 04": "failed",
     }
     assert "what doctor" in capsys.readouterr().out
+    (tmp_path / ".course").mkdir()
+    (tmp_path / ".course" / "setup.log").write_text("the last words")
     command.write_text("raise SystemExit('no disk')\n")
     results = _pythons.try_python(Path(sys.executable), tmp_path)
     assert list(results.values()) == ["failed", "-", "-", "-"]
-    assert "no disk" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "no disk" in told
+    assert "the last words" in told
 
 
 @pytest.mark.parametrize(("outcome", "status"), [("ok", 0), ("failed", 1)])
