@@ -349,7 +349,19 @@ def evaluate(
 def experiments(
     notebook: Notebook, window: BrowserContext, picture: Callable[[str, Page | Locator], None]
 ) -> None:
-    """Two experiments side by side; a call replayed with another prompt, answered by the stub."""
+    """An example's span, two experiments side by side, a prompt, a call replayed on the stub."""
+    examples = follow(link_of(notebook, '"handbook-hard", examples=examples'), window)
+    examples.get_by_role("link", name=re.compile("^RGF0YXNldEV4YW1wbGU")).first.click(
+        timeout=120_000
+    )
+    examples.get_by_text("View Source Span").first.click(timeout=120_000)
+    assert tree_in_phoenix(examples) == [
+        "chain rag-request",
+        "embedding CreateEmbeddings",
+        "llm ChatCompletion",
+    ]
+    examples.close()
+
     compared = follow(link_of(notebook, "experimentId=pair"), window)
     compared.set_viewport_size({"width": 1500, "height": 850})
     for name in ("dense", "both"):
@@ -358,6 +370,12 @@ def experiments(
     expect(compared.get_by_text('"answer"').first).to_be_visible(timeout=120_000)
     picture("phoenix-compare", compared)
     compared.close()
+
+    prompts = follow(link_of(notebook, 'course.page("prompts")'), window)
+    prompts.get_by_text("handbook-answer").first.click(timeout=120_000)
+    for said in ("production", "{{ context }}", "{{ question }}"):
+        expect(prompts.get_by_text(said).first).to_be_visible(timeout=120_000)
+    prompts.close()
 
     playground = follow(link_of(notebook, '"playground", "spans"'), window)
     playground.set_viewport_size({"width": 1280, "height": 1000})
