@@ -10,7 +10,7 @@ _NOTEBOOK = json.loads(
     (Path(__file__).parents[3] / "notebooks" / "10_agents_and_tools.ipynb").read_text("utf-8")
 )
 _CELLS = {cell["id"]: "".join(cell["source"]) for cell in _NOTEBOOK["cells"]}
-_GIVEN = ("tools", "instrument", "call-tool", "run-agent", "first-run", "wrong-tool-run", "runaway")
+_GIVEN = ("tools", "call-tool", "run-agent", "first-run", "three-faults")
 # What the lesson's own cells make: the tools, the agent, and the three traces to read.
 SETUP = (
     RAG
@@ -395,6 +395,17 @@ THREADS = tries(
                 ),
             ),
             "root",
+        ),
+        "one copy for both": (
+            changed(
+                POOL,
+                (
+                    "    with Thread",
+                    "    context = copy_context()\n    with Thread",
+                ),
+                ("copy_context().run", "context.run"),
+            ),
+            "entered by one thread at a time",
         ),
         "backwards": (changed(POOL, ("in futures]", "in futures[::-1]]")), "in the order"),
         "only the first": (changed(POOL, ("in futures]", "in futures[:1]]")), "in the order"),

@@ -165,7 +165,7 @@ def ask_agent(stub: StubLLM) -> Iterator[Callable[[], tuple[str, list[ReadableSp
     }
     exec(cells["tools"], names)
     names["tracer"] = OITracer(provider.get_tracer("handbook.agent"), TraceConfig())
-    for name in ("instrument", "call-tool", "run-agent"):
+    for name in ("call-tool", "run-agent"):
         exec(cells[name], names)
     lines = cells["first-run"].splitlines()
     [question] = [line for line in lines if line.startswith("question = ")]

@@ -166,8 +166,8 @@ def _calls_at_once(course: object, in_threads: Callable[..., Any]) -> Any:
                 together.wait(WAIT_S)
             except threading.BrokenBarrierError:
                 raise MistakeError(
-                    "The second call began only after the first had ended; run them at the same "
-                    "time."
+                    "The second call did not begin while the first was running. Run them at the "
+                    "same time; a context can be entered by one thread at a time."
                 ) from None
         return {"role": "tool", "tool_call_id": call.id, "content": call.function.arguments}
 
@@ -239,7 +239,7 @@ EXERCISES = (
     Exercise(
         id="10.2",
         title="Read what the answers hide",
-        minutes=5,
+        minutes=3,
         facts=_findings,
         given=(tuple, list),
         hints=(
@@ -253,7 +253,7 @@ EXERCISES = (
     Exercise(
         id="10.3",
         title="Stop an agent that repeats itself",
-        minutes=7,
+        minutes=6,
         run=_run_bounded,
         expect=(
             span(
