@@ -225,7 +225,7 @@ def test_not_yet_says_the_mistake_its_hint_and_both_trees(classroom: Classroom) 
         (
             "answer",
             "def answer(question):\n    return {}['days']",
-            "Your code raised KeyError: 'days' in line 2 of its cell (`return {}['days']`).",
+            "Your code raised KeyError: 'days' (line 2 of its cell: `return {}['days']`).",
         ),
         ("answer", "def answer():\n    return 'x'", "Your code raised TypeError: answer() takes 0"),
         (

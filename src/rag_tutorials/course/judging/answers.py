@@ -48,6 +48,9 @@ def mistyped(answer: Any, truth: Any) -> str | None:
         return f"{answer!r} is text; a number is needed here, without quotes."
     if isinstance(truth, str) and isinstance(answer, Real) and not isinstance(answer, bool):
         return f"{answer!r} is a number; text is needed here, in quotes."
+    texts = isinstance(truth, (list, tuple, set, frozenset)) and {type(one) for one in truth}
+    if texts == {str} and isinstance(answer, Real) and not isinstance(answer, bool):
+        return f"{answer!r} is a number; a list of texts is needed here, each in quotes."
     return None
 
 

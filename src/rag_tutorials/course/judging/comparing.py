@@ -224,4 +224,4 @@ def _line_of(error: BaseException, given: Sequence[Any]) -> str:
         return ""
     frame = frames[-1]
     line = linecache.getline(frame.filename, frame.lineno or 0).strip()
-    return f" in line {frame.lineno} of its cell" + (f" (`{line}`)" if line else "")
+    return f" (line {frame.lineno} of its cell" + (f": `{line}`)" if line else ")")

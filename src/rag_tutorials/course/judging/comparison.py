@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
@@ -131,7 +132,7 @@ class Comparison:
     ) -> Mistake:
         name = wanted.name
         place = f"a child of `{parent.name}`" if parent else "a root span"
-        for span in self.found.named(name):
+        for span in self._misplaced(name):
             above = self.found.parent(span)
             if parent is not None and above is not None and above.name == parent.name:
                 continue
@@ -150,7 +151,7 @@ class Comparison:
                 wanted.hint or hint,
                 ((wanted, ""), (span.span_id, "")),
             )
-        if have:
+        if self.found.named(name):
             under = f" under `{parent.name}`" if parent else ""
             what = f"{_count(have, 'span')} `{name}`{under}"
             return Mistake(
@@ -162,6 +163,17 @@ class Comparison:
         return Mistake(
             f"There is no span named `{name}`{other}", wanted.hint, ((wanted, ""), *marks)
         )
+
+    def _misplaced(self, name: str) -> Iterator[SpanRecord]:
+        """Yield the spans of this name that are one too many where they are."""
+        room = Counter(_places(self.expected, name))
+        for span in self.found.named(name):
+            above = self.found.parent(span)
+            place = above.name if above else None
+            if room[place] and span not in self.found.orphans:
+                room[place] -= 1
+            else:
+                yield span
 
     def _meant(self, wanted: ExpectedSpan, parent: SpanRecord | None) -> SpanRecord | None:
         """Return the span that may be meant: nobody else's name, in this place or alike."""
@@ -281,6 +293,17 @@ class Comparison:
                             f"The secret is still in {place} of `{span.name}`.",
                             marks=((span.span_id, key),),
                         )
+
+
+def _places(
+    wanted: Sequence[ExpectedSpan], name: str, parent: str | None = None, times: int = 1
+) -> Iterator[str | None]:
+    """Yield the name of the parent for each span of this name that is wanted (a root: None)."""
+    for one in wanted:
+        number = times * (1 if one.times is None else one.times)
+        if one.name == name:
+            yield from [parent] * number
+        yield from _places(one.children, name, one.name, number)
 
 
 def annotation_mistakes(

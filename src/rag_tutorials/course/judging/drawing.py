@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from rag_tutorials.course.judging.expected import TYPE_WORDS, ExpectedSpan, Rule, every
@@ -20,10 +21,15 @@ class Drawing:
     """Both sides of a comparison, with the mistakes marked."""
 
     def __init__(
-        self, expected: Sequence[ExpectedSpan], found: Found, mistakes: Iterable[Mistake] = ()
+        self,
+        expected: Sequence[ExpectedSpan],
+        found: Found,
+        mistakes: Iterable[Mistake] = (),
+        links: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         self._wanted = tuple(expected)
         self._found = found
+        self._links = links  # by span id; Phoenix does not keep them
         marks = [mark for mistake in mistakes for mark in mistake.marks]
         self._marks = {(one if isinstance(one, str) else id(one), key) for one, key in marks}
 
@@ -70,6 +76,10 @@ class Drawing:
             lines.append((f"event {name}", f"event {name}{_times(count)}"))
         for name, count in Counter(one.name for one in span.annotations).items():
             lines.append((f"annotation {name}", f"annotation {name}{_times(count)}"))
+        names = {one.span_id: one.name for one in self._found.spans}
+        for target in dict.fromkeys(self._links.get(span.span_id, ())):
+            link = f"link to {names.get(target, '?')}"
+            lines.append((link, link))
         text = self._marked(span.span_id, lines)
         for secret in without:
             text = text.replace(secret, "[secret]")
@@ -83,7 +93,7 @@ def _brief(want: Any) -> str:
     if want is ...:
         return ""
     if isinstance(want, Rule):
-        return f": {want.words}"
+        return f": {' '.join(want.words.split())}"
     if isinstance(want, type):
         return f": {TYPE_WORDS.get(want, want.__name__)}"
     return f" = {_short(want)}"

@@ -71,7 +71,7 @@ def _judge(course: Surroundings, exercise: Exercise, given: Sequence[Any]) -> Ve
         drawn = None
         few = bool(expected) or len(seen.found.trace_ids) <= _FEW
         if exercise.facts is None and not isinstance(expected, Mistake) and few:
-            drawn = Drawing(expected, seen.found, mistakes)
+            drawn = Drawing(expected, seen.found, mistakes, seen.links)
         return _not_yet(exercise, mistakes, seen, drawn)
     for kept in (_failures, _last):
         kept.pop(exercise.id, None)

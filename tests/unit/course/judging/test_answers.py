@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rag_tutorials.course.judging.answers import agrees
+from rag_tutorials.course.judging.answers import agrees, mistyped
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,20 @@ def test_what_was_read_right_is_right(answer: Any, truth: Any) -> None:
 )
 def test_what_was_read_wrong_is_wrong(answer: Any, truth: Any) -> None:
     assert not agrees(answer, truth)
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "sentence"),
+    [
+        ("3", 3, "'3' is text; a number is needed here, without quotes."),
+        (3, "three", "3 is a number; text is needed here, in quotes."),
+        (3, ["a", "b", "c"], "3 is a number; a list of texts is needed here, each in quotes."),
+        (3, ("a", "b"), "3 is a number; a list of texts is needed here, each in quotes."),
+        (3, [1, 2], None),
+        ("a", ["b"], None),
+    ],
+)
+def test_an_answer_of_another_type_is_said_to_be_one(
+    answer: Any, truth: Any, sentence: str | None
+) -> None:
+    assert mistyped(answer, truth) == sentence

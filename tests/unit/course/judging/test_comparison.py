@@ -197,6 +197,36 @@ def test_repeated_spans(recorded: Recorded) -> None:
     ]
 
 
+def test_a_span_in_its_place_is_not_the_one_that_is_misplaced(recorded: Recorded) -> None:
+    late = span("late", None, span("reply"))
+    wanted = (span("at once", None, span("reply")), late)
+    with recorded.span("at once"), recorded.span("reply"):
+        pass
+    with recorded.span("late"):
+        pass
+    assert recorded.differences(*wanted)[0] == (
+        "There are no spans `reply` under `late`; there should be 1."
+    )
+    with recorded.span("reply"):
+        pass
+    assert recorded.differences(*wanted)[0] == (
+        "`reply` is a root span; it should be a child of `late`."
+    )
+
+
+def test_one_span_too_many_elsewhere_is_the_misplaced_one(recorded: Recorded) -> None:
+    with recorded.span("at once"):
+        for _ in range(2):
+            with recorded.span("reply"):
+                pass
+    with recorded.span("late"):
+        pass
+    wanted = (span("at once", None, span("reply")), span("late", None, span("reply")))
+    assert recorded.differences(*wanted)[-1] == (
+        "`reply` is a child of `at once`; it should be a child of `late`."
+    )
+
+
 def test_several_traces_and_others(recorded: Recorded) -> None:
     for name in ("first", "second"):
         with recorded.span(name):
