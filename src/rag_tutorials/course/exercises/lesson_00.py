@@ -28,7 +28,7 @@ EXERCISES = (
     Exercise(
         id="00.1",
         title="Read the first document off a trace",
-        minutes=3,
+        minutes=2,
         facts={
             "chunk": lambda seen: _first(seen, "id"),
             "score": lambda seen: _first(seen, "score"),

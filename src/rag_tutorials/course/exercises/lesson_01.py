@@ -74,7 +74,7 @@ EXERCISES = (
     Exercise(
         id="01.1",
         title="Predict a tree",
-        minutes=3,
+        minutes=2,
         run=lambda course, prediction, sort_post: sort_post(),
         facts={
             "spans": lambda seen: len(seen.found),
@@ -92,7 +92,7 @@ EXERCISES = (
     Exercise(
         id="01.2",
         title="Repair a trace that fell apart",
-        minutes=4,
+        minutes=2,
         run=lambda course, handle: handle(QUESTION),
         returns=str,
         expect=span("rag-request", None, span("retrieval"), span("generation")),
@@ -111,7 +111,7 @@ EXERCISES = (
     Exercise(
         id="01.3",
         title="Record a retrieval with its documents",
-        minutes=6,
+        minutes=7,
         run=lambda course, look_up: look_up(QUESTION),
         returns=list,
         expect=_retriever("look-up", **{"retrieval.document_count": 3}),
@@ -131,7 +131,7 @@ EXERCISES = (
     Exercise(
         id="01.4",
         title="Trace a whole request",
-        minutes=8,
+        minutes=7,
         run=lambda course, answer_request: answer_request(QUESTION),
         returns=str,
         expect=lambda seen: span(

@@ -312,7 +312,7 @@ EXERCISES = (
     Exercise(
         id="02.6",
         title="From a log line to its trace, and back",
-        minutes=4,
+        minutes=3,
         run=_follow,
         expect=tuple(
             span("request", None, span("retrieval"), attributes={"input.value": question})

@@ -180,7 +180,7 @@ EXERCISES = (
     Exercise(
         id="03.1",
         title="Wrap a reranker",
-        minutes=8,
+        minutes=7,
         run=_rerank,
         returns=Rule(
             f"{RERANKED!r}: the function's own name, docstring and results",
@@ -211,7 +211,7 @@ EXERCISES = (
     Exercise(
         id="03.2",
         title="Predict the tree of nested wrappers",
-        minutes=4,
+        minutes=3,
         run=lambda course, prediction, request: request(),
         facts={
             "spans": lambda seen: len(seen.found),
@@ -230,7 +230,7 @@ EXERCISES = (
     Exercise(
         id="03.3",
         title="Repair a wrapper for async functions",
-        minutes=6,
+        minutes=3,
         run=_look_up,
         returns=Rule("'2 results', what the function returns", lambda value: value == "2 results"),
         expect=span(
@@ -252,7 +252,7 @@ EXERCISES = (
     Exercise(
         id="03.4",
         title="Trace an async pipeline with a reranker",
-        minutes=12,
+        minutes=6,
         run=_ask_three,
         returns=list,
         expect=_reranked_request(),

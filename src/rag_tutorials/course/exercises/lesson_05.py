@@ -92,7 +92,7 @@ EXERCISES = (
     Exercise(
         id="05.1",
         title="Predict where context goes",
-        minutes=4,
+        minutes=2,
         run=lambda course, prediction, errands: errands(),
         facts={
             "traces": lambda seen: len(seen.found.trace_ids),
@@ -108,7 +108,7 @@ EXERCISES = (
     Exercise(
         id="05.2",
         title="Repair orphaned threads",
-        minutes=5,
+        minutes=2,
         run=_compare,
         watch=(time.sleep,),
         together=2,
@@ -134,7 +134,7 @@ EXERCISES = (
     Exercise(
         id="05.3",
         title="Repair a stream",
-        minutes=8,
+        minutes=3,
         run=lambda course, stream_reply: _streamed(stream_reply),
         returns=Rule(
             "each word as it was given", lambda said: said == [list(REPLY), list(REPLY[:1])]

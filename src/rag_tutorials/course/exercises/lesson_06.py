@@ -201,7 +201,7 @@ EXERCISES = (
     Exercise(
         id="06.1",
         title="Carry context over HTTP by hand",
-        minutes=6,
+        minutes=3,
         run=_ask,
         returns=str,
         before=(works("ask", RETRIEVE), _header_mistake),
@@ -221,7 +221,7 @@ EXERCISES = (
     Exercise(
         id="06.2",
         title="Choose between parent and link",
-        minutes=5,
+        minutes=3,
         run=_one_waits_the_others_have_ended,
         watch=(time.sleep,),
         expect=(
@@ -246,7 +246,7 @@ EXERCISES = (
     Exercise(
         id="06.3",
         title="Keep a session across threads and processes",
-        minutes=10,
+        minutes=5,
         run=lambda course, research: research(QUESTIONS, SESSION),
         returns=list,
         together=2,

@@ -256,7 +256,7 @@ EXERCISES = (
     Exercise(
         id="08.1",
         title="Explain an error that was sampled away",
-        minutes=6,
+        minutes=2,
         run=_sampled_away,
         facts=lambda seen: seen.returned,
         given=dict,
@@ -270,7 +270,7 @@ EXERCISES = (
     Exercise(
         id="08.2",
         title="Redact the leak",
-        minutes=8,
+        minutes=5,
         run=_redact,
         expect=span(
             "support-desk",
@@ -298,7 +298,7 @@ EXERCISES = (
     Exercise(
         id="08.3",
         title="A provider for production",
-        minutes=8,
+        minutes=4,
         run=_production,
         hints=(
             "Compare what was seen with the four points of the text, one by one.",
