@@ -45,7 +45,7 @@ class Table:
 
     @property
     def summary(self) -> str:
-        """How many exercises are passed and how many predictions were right, in words."""
+        """How many exercises are passed, and of the predictions made how many were right."""
         return self._standing(self.rows)
 
     @property
@@ -64,11 +64,11 @@ class Table:
         done = sum(one.id in self.passed for one in exercises)
         words = [f"{done} of {len(exercises)} passed" if exercises else "no exercises"]
         if predictions:
-            right = sum(
-                self.guesses.get(one.id, {}).get("first", {}).get("right") is True
-                for one in predictions
-            )
-            words.append(f"predictions: {right} of {len(predictions)} as the trace said")
+            first = [self.guesses.get(one.id, {}).get("first", {}) for one in predictions]
+            made = [one["right"] for one in first if one.get("right") is not None]
+            said = [f"{sum(made)} of {len(made)} as the trace said"] if made else []
+            said += [f"{len(first) - len(made)} not made"] if len(made) < len(first) else []
+            words.append(f"predictions: {', '.join(said)}")
         return "; ".join(words)
 
     def _parts(self) -> Iterator[tuple[str, Sequence[Row]]]:

@@ -54,12 +54,20 @@ def test_a_lesson_says_its_part_minutes_and_what_is_passed() -> None:
     ]
 
 
+def test_a_prediction_that_was_not_made_is_not_a_wrong_one() -> None:
+    kept.remember_guess("01.b", 2)
+    kept.remember_right("01.b", False)
+    assert "; predictions: 0 of 1 as the trace said, 1 not made" in repr(table("01"))
+    kept.remember_guess("01.a", 1)  # and the trace was not asked yet
+    assert "; predictions: 0 of 1 as the trace said, 1 not made" in repr(table("01"))
+
+
 def test_the_whole_course_is_by_part_and_summed_up() -> None:
     kept.remember("01.2")
     text = repr(table())
     lines = text.splitlines()
     assert lines[-2:] == [
-        "Whole course: 1 of 3 passed; predictions: 0 of 2 as the trace said",
+        "Whole course: 1 of 3 passed; predictions: 2 not made",
         "Right diagnoses: open before lesson 01; open after the last lesson",
     ]
     parts = list(dict.fromkeys(lesson.part for lesson in load_lessons()))
