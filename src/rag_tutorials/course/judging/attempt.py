@@ -47,6 +47,7 @@ def run(
         links=recording.links,
         unended=recording.unended,
         left=recording.left,
+        late=recording.late,
         deeds=watch.deeds,
     )
 

@@ -72,6 +72,7 @@ def mistakes_of(
         links=lambda one: seen.links.get(one.span_id, ()),
         more_traces=exercise.more_traces,
         without=exercise.without,
+        late=seen.late,
     ).differences()
     found += _of_the_sessions(exercise, seen.found)
     if exercise.expect:

@@ -16,6 +16,9 @@ from rag_tutorials.course.traces.found import Found
 from rag_tutorials.course.traces.spans import Event, SpanRecord, as_text
 
 _KIND_HINT = "The kind is the attribute `openinference.span.kind`, with the value `{}`."
+_LATE_HINT = (
+    "An attribute was set after the end of its span, and is lost: set it inside the `with` block."
+)
 _ENDS_HINT = "Open it with `with tracer.start_as_current_span(...)`: the block ends it."
 
 
@@ -24,6 +27,7 @@ class Comparison:
     """Expected trees against what was found.
 
     ``links`` gives a span's links as span ids: Phoenix does not keep them, the SDK's span does.
+    ``late`` says that an attribute was set on a span that had ended, and so was lost.
     """
 
     expected: tuple[ExpectedSpan, ...]
@@ -31,6 +35,7 @@ class Comparison:
     links: Callable[[SpanRecord], Sequence[str]] = lambda span: ()
     more_traces: bool = False
     without: tuple[str, ...] = ()
+    late: bool = False
     _pairs: list[tuple[ExpectedSpan, SpanRecord]] = field(default_factory=list)
 
     def differences(self) -> Iterator[Mistake]:
@@ -234,7 +239,8 @@ class Comparison:
         for sentence, key, hint in attribute_mistakes(
             wanted.attributes, span.attributes, f"`{span.name}`"
         ):
-            yield mistake(sentence, key, hint)
+            lost = self.late and key not in span.attributes
+            yield mistake(sentence, key, hint or (_LATE_HINT if lost else ""))
         yield from self._events(wanted, span, mistake)
         for sentence, key, hint in annotation_mistakes(
             wanted.annotations, span.annotations, f"`{span.name}`"

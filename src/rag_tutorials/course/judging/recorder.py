@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import gc
 import inspect
+import logging
 import threading
 import traceback
 from collections.abc import Callable, Sequence
@@ -15,22 +16,27 @@ from weakref import WeakKeyDictionary
 
 from opentelemetry import baggage, trace
 from opentelemetry import context as otel_context
+from opentelemetry.sdk import trace as sdk
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import Span, format_span_id, format_trace_id
 
 _CANCEL_S = 5.0
+_LATE = "Setting attribute on ended span."  # what the SDK logs; it drops the attribute
+_SDK_LOG = logging.getLogger(sdk.__name__)
 
 
 class Recording:
     """What one call did: its value or its error, and the spans it started and ended.
 
     ``left`` names what it left attached to the context: a span, or an entry of the baggage.
+    ``late`` says that an attribute was set on a span that had ended.
     """
 
     def __init__(self) -> None:
         self.value: Any = None
         self.error: BaseException | None = None
         self.left: str | None = None
+        self.late = False
         self.ended: list[ReadableSpan] = []
         self._open: dict[tuple[int, int], str] = {}
         self._changed = threading.Condition()
@@ -73,6 +79,11 @@ class Recording:
                 self.ended.append(span)
             self._changed.notify_all()
 
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Note the SDK's complaint about an attribute that comes too late; let every line pass."""
+        self.late = self.late or record.msg == _LATE
+        return True
+
     def settle(self, seconds: float) -> None:
         """Wait until the spans of threads still at work have ended, ``seconds`` at most."""
         with self._changed:
@@ -108,6 +119,7 @@ def record(call: Callable[[], Any], provider: TracerProvider, patience: float = 
     recorder = _recorder_of(provider)
     recording = Recording()
     recorder.recordings.append(recording)
+    _SDK_LOG.addFilter(recording.filter)
     try:
         contextvars.copy_context().run(_call_outside_spans, call, recording)
     except (Exception, SystemExit) as error:
@@ -115,6 +127,7 @@ def record(call: Callable[[], Any], provider: TracerProvider, patience: float = 
         _let_go(error)
     finally:
         recording.settle(patience)
+        _SDK_LOG.removeFilter(recording.filter)
         recorder.recordings.remove(recording)
     provider.force_flush(5_000)
     return recording

@@ -26,6 +26,7 @@ class Seen:
         links: The span ids that each of these links to; Phoenix does not keep links.
         unended: The names of the spans that were started and never ended.
         left: What the call left attached: the name of a span, or an entry of the baggage.
+        late: Whether an attribute was set on a span that had ended.
         deeds: The requests and watched calls, in order.
         found: The spans in Phoenix, those of other processes included.
     """
@@ -38,6 +39,7 @@ class Seen:
     links: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unended: tuple[str, ...] = ()
     left: str | None = None
+    late: bool = False
     deeds: Sequence[Deed] = ()
     found: Found = field(default_factory=Found)
 

@@ -227,6 +227,17 @@ def test_one_span_too_many_elsewhere_is_the_misplaced_one(recorded: Recorded) ->
     )
 
 
+def test_what_was_set_too_late_is_the_hint_for_what_is_missing(recorded: Recorded) -> None:
+    with recorded.span("answer", attributes={"n": 1}):
+        pass
+    wanted = span("answer", attributes={"n": 2, "output.value": str})
+    found = Found(from_sdk(one) for one in recorded.finished)
+    hints = [one.hint for one in Comparison((wanted,), found, late=True).differences()]
+    assert hints[0] == ""
+    assert hints[1].startswith("An attribute was set after the end of its span")
+    assert [one.hint for one in Comparison((wanted,), found).differences()] == ["", ""]
+
+
 def test_several_traces_and_others(recorded: Recorded) -> None:
     for name in ("first", "second"):
         with recorded.span(name):

@@ -165,3 +165,17 @@ def test_an_interrupt_ends_what_is_awaited(provider: TracerProvider) -> None:
     with pytest.raises(KeyboardInterrupt):
         record(work, provider)
     assert ended.is_set()
+
+
+def test_an_attribute_that_is_set_too_late_is_noted(
+    provider: TracerProvider, span: Callable[..., object]
+) -> None:
+    def work(late: bool) -> None:
+        with span("answer") as answer:
+            answer.set_attribute("input.value", "in time")
+        if late:
+            answer.set_attribute("output.value", "too late")
+
+    assert not record(lambda: work(late=False), provider).late
+    assert record(lambda: work(late=True), provider).late
+    assert not record(lambda: work(late=False), provider).late
