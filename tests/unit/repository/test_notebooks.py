@@ -223,6 +223,17 @@ def test_an_exercises_minutes_are_what_trying_it_took(exercise_id: str) -> None:
 
 
 @by_lesson
+def test_a_prediction_is_asked_for_in_words(lesson: Lesson) -> None:
+    """Above its cell; in the clinic the exercises themselves are what is asked."""
+    made = sum(
+        source(cell).count("course.predict(")
+        for cell in cells(lesson, "code")
+        if "exercise" not in cell["metadata"].get("tags", ())
+    )
+    assert len(re.findall(r"\*\*Predict\b", prose(lesson))) == made
+
+
+@by_lesson
 def test_each_objective_is_summed_up_at_the_end(lesson: Lesson) -> None:
     _, found, summary = prose(lesson).rpartition("\n## Summary")
     assert found

@@ -224,7 +224,7 @@ EXERCISES = (
     Exercise(
         id="09.1",
         title="Repair a filter that finds nothing, silently",
-        minutes=4,
+        minutes=2,
         run=_list,
         returns=Rule("a list of questions", lambda value: isinstance(value, list)),
         also=(_lists_all,),
@@ -238,7 +238,7 @@ EXERCISES = (
     Exercise(
         id="09.2",
         title="Predict which failed requests a search finds",
-        minutes=4,
+        minutes=3,
         run=lambda course, prediction, five_requests: five_requests(),
         facts={
             "any span": lambda seen: _failed(seen.found, roots_only=False),
@@ -254,7 +254,7 @@ EXERCISES = (
     Exercise(
         id="09.3",
         title="Read twenty traces, and note what you see",
-        minutes=9,
+        minutes=12,
         annotated=True,
         also=(_noted,),
         hints=(
@@ -267,7 +267,7 @@ EXERCISES = (
     Exercise(
         id="09.4",
         title="Group the notes into causes",
-        minutes=4,
+        minutes=5,
         annotated=True,
         also=(_grouped,),
         hints=(

@@ -246,7 +246,7 @@ EXERCISES = (
     Exercise(
         id="11.1",
         title="Say whose turn it is, on every span",
-        minutes=4,
+        minutes=3,
         run=_ask_in_session,
         expect=_in_session,
         without=ADDRESSES,
@@ -255,13 +255,13 @@ EXERCISES = (
             "What is set on one span is on that span alone; what `using_session` holds is on all.",
             "`using_attributes(session_id=..., user_id=...)` sets both, inside its `with`.",
             "`with using_attributes(session_id=session_id, user_id=pseudonym(address)):` around "
-            "`return one_turn(question)`.",
+            "`return answer_turn(question)`.",
         ),
     ),
     Exercise(
         id="11.2",
         title="Where was the name lost?",
-        minutes=4,
+        minutes=2,
         facts={
             "lost in turn": lambda seen: _lost(seen.found)["lost in turn"],
             "failed in turn": lambda seen: _lost(seen.found)["failed in turn"],
@@ -276,7 +276,7 @@ EXERCISES = (
     Exercise(
         id="11.3",
         title="Repair the memory",
-        minutes=5,
+        minutes=4,
         run=_remember,
         also=(_remembers,),
         more_traces=True,
@@ -310,7 +310,7 @@ EXERCISES = (
     Exercise(
         id="11.5",
         title="Deliver the feedback",
-        minutes=4,
+        minutes=3,
         run=_deliver,
         expect=(
             span("turn", annotations={FEEDBACK: 2}),

@@ -142,7 +142,7 @@ def _of_the_sessions(exercise: Exercise, found: Found) -> Iterator[Mistake]:
         yield Mistake("The spans belong to no session: they have no attribute `session.id`.")
     for session_id in found.session_ids if exercise.session else ():
         said = [one for one in found.session_annotations if one.on == session_id]
-        whose = f"The session `{session_id}`"
+        whose = f"the session `{session_id}`"
         for sentence, _, hint in annotation_mistakes(exercise.session, said, whose):
             yield Mistake(sentence, hint)
 

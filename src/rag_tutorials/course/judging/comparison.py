@@ -316,13 +316,14 @@ def annotation_mistakes(
     wanted: Mapping[str, int | Mapping[str, Any]], have: Sequence[Annotation], whose: str
 ) -> Iterator[tuple[str, str, str]]:
     """Yield a sentence, the key and a hint for each annotation that is not as wanted."""
+    first = whose[0].upper() + whose[1:]  # where a sentence begins with it
     for name, need in wanted.items():
         key = f"annotation {name}"
         alike = [one.fields for one in have if one.name == name]
         if isinstance(need, int):
             if len(alike) != need:
                 yield (
-                    f"{whose} has {_count(len(alike), 'annotation')} `{name}`; "
+                    f"{first} has {_count(len(alike), 'annotation')} `{name}`; "
                     f"it should have {need or 'none'}.",
                     key,
                     "",
@@ -330,7 +331,7 @@ def annotation_mistakes(
         elif not alike:
             close = difflib.get_close_matches(name, {one.name for one in have}, 1, 0.8)
             other = f"; did you mean it by `{close[0]}`?" if close else "."
-            yield f"{whose} has no annotation `{name}`{other}", key, ""
+            yield f"{first} has no annotation `{name}`{other}", key, ""
         else:
             where = f"The annotation `{name}` of {whose}"
             wrong = [next(attribute_mistakes(need, one, where, "field"), None) for one in alike]
