@@ -190,7 +190,7 @@ CHANGED = tries(
         ),
         "the examples' ids": (
             changed(READ, ('one["metadata"]["query_id"]', 'one["id"]')),
-            "for 'worse' is not what the trace says",
+            "is no `query_id` of `handbook-hard`",
         ),
         "a part missing": (READ + '\ndel changed["better"]', "has no 'better'"),
     },
@@ -278,6 +278,23 @@ STAGED = tries(
         "named by its tag": (
             changed(WHOLE, ("version=prompt.id", 'version="staging"')),
             "The LLM span names the version `staging`",
+        ),
+        "got by the other tag": (
+            changed(
+                WHOLE,
+                (
+                    'identifier="handbook-answer", tag="staging"',
+                    'identifier="handbook-answer", tag="production"',
+                ),
+            ),
+            '`prompts.get(prompt_identifier=..., tag="staging")` gets it.',
+        ),
+        "production rewritten": (
+            FRESH
+            + STAGE.replace("staged", "other").replace('"staging"', '"production"')
+            + STAGE
+            + ASK,
+            "Roll it back",
         ),
         "production's text": (
             changed(

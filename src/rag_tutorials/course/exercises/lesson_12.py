@@ -19,6 +19,10 @@ from rag_tutorials.course.judging.content import (
 from rag_tutorials.course.traces.annotations import NOTE, Annotation
 from rag_tutorials.course.traces.spans import SpanRecord
 
+ANEW = (
+    "What an earlier run wrote stays, too: run the cells from *Traces to judge* on again, and "
+    "judge the new traces."
+)
 TEN = 10
 SLIGHT = 0.005  # rates that differ less are shown as the same
 ENOUGH = 7  # of ten; the rule that they are held against errs too
@@ -64,18 +68,23 @@ def _is_hit(retrieval: SpanRecord) -> bool:
 def _hits_and_misses(seen: Seen) -> Mistake | None:
     found = seen.found
     if any(_said(one, "hit") for one in _roots(found)):
-        return Mistake("A `rag-pipeline` is annotated; a hit is a matter of the span `retrieval`.")
+        return Mistake(
+            "A `rag-pipeline` is annotated; a hit is a matter of the span `retrieval`.",
+            f"The index of `retrievals` is the span's id. {ANEW}",
+        )
     for one in found.named("retrieval"):
         asked, have = one.attributes[SpanAttributes.INPUT_VALUE], _said(one, "hit")
         if one.attributes["metadata.kind"] == "unanswerable":
             if have:
                 return Mistake(
-                    f"No section answers {asked!r}; its retrieval should not be annotated."
+                    f"No section answers {asked!r}; its retrieval should not be annotated.",
+                    f"Leave out the rows whose kind is `unanswerable`. {ANEW}",
                 )
             continue
         if len(have) != 1:
             return Mistake(
-                f"The retrieval for {asked!r} has {len(have)} annotations `hit`, not one."
+                f"The retrieval for {asked!r} has {len(have)} annotations `hit`, not one.",
+                ANEW if have else "",
             )
         if have[0].kind != "CODE":
             return Mistake(
@@ -105,7 +114,7 @@ def _by_hand(seen: Seen) -> Mistake | None:
     for one in _roots(found):
         said = _said(one, "by_hand")
         if any(each.kind != "HUMAN" or each.source != "APP" for each in said):
-            return Mistake("A `by_hand` came from a program; click it in Phoenix's page.")
+            return Mistake("A `by_hand` came from a program; click it in Phoenix's page.", ANEW)
         if said and said[-1].label not in ("right", "wrong"):
             return Mistake(f"A `by_hand` has the label `{said[-1].label}`; it is right or wrong.")
         if said:
@@ -273,7 +282,7 @@ EXERCISES = (
     Exercise(
         id="12.5",
         title="Judge a trajectory in any order, on the agent's span",
-        minutes=5,
+        minutes=4,
         annotated=True,
         also=(_trajectories,),
         hints=(
@@ -302,7 +311,7 @@ PREDICTIONS = (
             "verdicts" if "correctness_score" in columns else "a frame without verdicts"
         ),
         answer="a frame without verdicts",
-        because="Each row is tried again as if a server had failed; what went wrong is printed and "
+        because="The row is tried again as if a server had failed; what went wrong is printed and "
         "kept in `correctness_execution_details`. Nothing is raised.",
         choices=("an error", "verdicts", "a frame without verdicts"),
     ),

@@ -95,7 +95,8 @@ def _a_verdict_on_every_run(seen: Seen) -> Mistake | None:
     if missing:
         return Mistake(
             f"{len(missing)} of the {len(runs)} runs have no verdict `{VERDICT}`.",
-            "Find the way through your function that reaches no `return`, or an error.",
+            "Find the way through your function that returns `None` (as one without `return` "
+            "does), or that raises.",
         )
     for run in runs:
         result = said[run["id"]].result or {}
@@ -125,6 +126,19 @@ def _right(seen: Seen, name: str) -> dict[str, float]:
     }
 
 
+def _query_ids(seen: Seen) -> Mistake | None:
+    """Look at the form of the answer: another id of an example is none of its query's."""
+    known = {each.casefold() for each in _by_query(seen, HARD)}
+    given = seen.given[0]
+    for some in given.values() if isinstance(given, Mapping) else ():
+        for one in some if isinstance(some, (list, tuple, set, frozenset)) else ():
+            if str(one).strip().casefold() not in known:
+                return Mistake(
+                    f"{one!r} is no `query_id` of `{HARD}`.", "An example's `metadata` has it."
+                )
+    return None
+
+
 def _both_judged(seen: Seen) -> Mistake | None:
     if _right(seen, "dense").keys() == _right(seen, "both").keys():
         return None
@@ -137,7 +151,7 @@ def _changed(seen: Seen, sign: int) -> list[str]:
 
 
 def _span_names_its_version(seen: Seen) -> Mistake | None:
-    version = prompt_of(seen, PROMPT, "staging").id
+    version, production = (prompt_of(seen, PROMPT, tag).id for tag in ("staging", "production"))
     calls = [one for one in seen.found.spans if one.kind == "LLM"]
     if not calls:
         return Mistake("There is no LLM span; the call should be traced as before.")
@@ -147,8 +161,10 @@ def _span_names_its_version(seen: Seen) -> Mistake | None:
             what = "names no version" if named is None else f"names the version `{named}`"
             return Mistake(
                 f"The LLM span {what}; the one tagged `staging` is `{version}`.",
-                "`with using_prompt_template(template=..., variables=..., version=prompt.id):` "
-                "around the call; `prompt` is what `get` returned.",
+                '`prompts.get(prompt_identifier=..., tag="staging")` gets it.'
+                if named == production
+                else "`with using_prompt_template(template=..., variables=..., version=prompt.id):`"
+                " around the call; `prompt` is what `get` returned.",
             )
     return None
 
@@ -168,7 +184,10 @@ def _two_tags(seen: Seen) -> Mistake | None:
             "`prompts.create` under the name that exists makes a version and returns it.",
         )
     if "json" in _text(production).lower():
-        return Mistake("`production` asks for JSON; it should stay where it was.")
+        return Mistake(
+            "`production` asks for JSON; it should stay where it was.",
+            'Roll it back: `prompts.tags.create(prompt_version_id=made.id, name="production")`.',
+        )
     said = _text(staging)
     lacking = [word for word in ("json", "answer", "passage") if word not in said.lower()]
     if lacking:
@@ -231,7 +250,7 @@ EXERCISES = (
     Exercise(
         id="13.2",
         title="Repair an evaluator that misses verdicts",
-        minutes=3,
+        minutes=2,
         holds=(_a_verdict_on_every_run,),
         hints=(
             "For which of the four cases does the function return nothing?",
@@ -247,6 +266,7 @@ EXERCISES = (
             "better": lambda seen: _changed(seen, 1),
             "worse": lambda seen: _changed(seen, -1),
         },
+        before=(_query_ids,),
         holds=(_both_judged,),
         hints=(
             "Compare the scores `is_right` of `dense` and `both`, question by question.",

@@ -43,7 +43,10 @@ def agrees(answer: Any, truth: Any) -> bool:
 
 
 def mistyped(answer: Any, truth: Any) -> str | None:
-    """Return a sentence if the answer is text where a number is needed, or a number for text."""
+    """Return a sentence if an answer of this type cannot be right: text for a number, one for many.
+
+    A single value may stand for a collection of one, so only text that lists several is told.
+    """
     if isinstance(truth, Real) and not isinstance(truth, bool) and isinstance(answer, str):
         return f"{answer!r} is text; a number is needed here, without quotes."
     if isinstance(truth, str) and isinstance(answer, Real) and not isinstance(answer, bool):
@@ -51,6 +54,11 @@ def mistyped(answer: Any, truth: Any) -> str | None:
     texts = isinstance(truth, (list, tuple, set, frozenset)) and {type(one) for one in truth}
     if texts == {str} and isinstance(answer, Real) and not isinstance(answer, bool):
         return f"{answer!r} is a number; a list of texts is needed here, each in quotes."
+    if isinstance(truth, (Real, str)) and _items(answer) is not None:
+        return f"{answer!r} is a collection; one value is needed here."
+    several = isinstance(truth, (list, tuple, set, frozenset)) and isinstance(answer, str)
+    if several and "," in answer and not agrees(answer, truth):
+        return f"{answer!r} is one text; a list is needed here, each entry in its own quotes."
     return None
 
 
@@ -73,7 +81,10 @@ def _items(answer: Any) -> list[Any] | None:
     """Return what a container holds, in its order; ``None`` for a single value."""
     if isinstance(answer, (str, bytes, Mapping)) or not isinstance(answer, Iterable):
         return None
-    return list(answer)
+    try:
+        return list(answer)
+    except TypeError:  # an array of no dimension
+        return None
 
 
 def _same_entries(answer: Mapping[Any, Any], truth: Mapping[Any, Any]) -> bool:

@@ -54,6 +54,11 @@ def test_an_unknown_exercise_names_the_known_ones() -> None:
         ((1, 2, 3, 5), (1, 2, 3, 4), ["(1, 2, 3, 5) is not what the trace says"]),
         ({"lost": [3], "found": 1}, {"lost": [3]}, ["{'lost': [3], 'found': 1} is not what"]),
         (3, 4, ["3 is not what the trace says"]),
+        ([2], 2, ["[2] is a collection; one value is needed"]),
+        ({"a"}, "a", ["{'a'} is a collection; one value is needed"]),
+        ("a, b", ["a", "b"], ["'a, b' is one text; a list is needed here"]),
+        ("a", ["a", "b"], ["'a' is not what the trace says"]),  # one may stand for one
+        ("a, c", {"a, b"}, ["'a, c' is one text; a list is needed here"]),
     ],
 )
 def test_the_part_that_is_wrong_is_named(answer: Any, truth: Any, wrong: list[str]) -> None:
