@@ -72,6 +72,18 @@ def test_what_a_program_may_do_wrong_is_told(kernel: Any) -> None:
     assert "CourseError" in kernel.run("clinic.run(print)").error
 
 
+def test_what_arrived_is_drawn_though_the_work_suffers(kernel: Any) -> None:
+    [(number, patient)] = [
+        (number, each)
+        for number, each in enumerate(patients(), start=1)
+        if each.function == "open_orders"
+    ]
+    kernel.run(patient.cure.replace('print("42', 'print("41'))
+    said = kernel.run(f'course.check("14.{number}", open_orders)').value
+    assert "The program prints `41 orders are open`" in said
+    assert "count orders" in said.rpartition("Found")[2]
+
+
 def test_a_span_in_any_project_is_found(kernel: Any) -> None:
     program = """
 def patient(phoenix, project):

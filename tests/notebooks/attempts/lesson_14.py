@@ -119,7 +119,7 @@ def search(phoenix, project):
     {
         "one's own tracer": (
             sick("search", ('trace.get_tracer("search")', 'provider.get_tracer("search")')),
-            "`search` is an orphan",
+            "The framework's spans belong to the trace too",
         ),
         "added, without the project": (
             sick("search", ("provider.add_span", "trace.get_tracer_provider().add_span")),
@@ -262,7 +262,7 @@ def agent(phoenix, project):
                     "copy = copy_context()\n        calls = [pool.submit(copy.run, call, tool)",
                 ),
             ),
-            "ends with an error",
+            "two threads wanted to enter one and the same context",
         ),
         "one after the other": (
             sick("agent", ("together.wait(10)", "pass"), ("pool.map", "map")),

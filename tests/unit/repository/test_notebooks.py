@@ -198,7 +198,9 @@ TRIED = tomllib.loads((Path(__file__).parents[2] / "notebooks/tried.toml").read_
 def task_and_starter(exercise_id: str) -> tuple[int, int]:
     """Return an exercise's words to read and lines of code to start from."""
     [lesson] = [each for each in LESSONS if each.number == exercise_id[:2]]
-    task = re.compile(rf"(?ms)^## Exercise {re.escape(exercise_id)}\b.*?(?=^## |\Z)")
+    task = re.compile(
+        rf"(?ms)^(?:## Exercise|### Patient) {re.escape(exercise_id)}\b.*?(?=^## |\Z)"
+    )
     words = lines = 0
     for cell in load(lesson)["cells"]:
         if "check" in cell["metadata"].get("tags", ()) and words:

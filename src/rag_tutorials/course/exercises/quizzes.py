@@ -350,7 +350,7 @@ QUIZZES = (
             ),
             wrong_parent(
                 "What is the remote work allowance?", _ALLOWANCE, "40 euros a month.",
-                "When does the canteen open?", ("r-9002", "r-8990"), "40 euros",
+                "Is there a room with a screen?", ("r-9002", "r-8990"), "40 euros",
             ),
             rag(
                 "How long is the notice period after the probation period?",

@@ -46,7 +46,7 @@ class Comparison:
                 yield Mistake(
                     f"`{orphan.name}` is an orphan: it has a parent, but the parent is not in "
                     "Phoenix (it never ended, or was sent elsewhere).",
-                    _ENDS_HINT,
+                    self._hint_of_its_parent(orphan) or _ENDS_HINT,
                     ((orphan.span_id, ""),),
                 )
             yield from self._nesting(self.expected, None)
@@ -54,6 +54,15 @@ class Comparison:
         for wanted, span in self._pairs:
             yield from self._content(wanted, span)
         yield from self._secrets()
+
+    def _hint_of_its_parent(self, orphan: SpanRecord) -> str:
+        """Return what is said of the expected parent, if that one is nowhere."""
+        parents = (
+            one
+            for one in every(self.expected)
+            if any(child.name == orphan.name for child in one.children)
+        )
+        return next((one.hint for one in parents if not self.found.named(one.name)), "")
 
     def _nesting(
         self,

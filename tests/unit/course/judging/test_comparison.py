@@ -15,6 +15,7 @@ from opentelemetry.trace import Link, Status, StatusCode, Tracer, format_span_id
 from rag_tutorials.course.judging.comparison import Comparison
 from rag_tutorials.course.judging.drawing import Drawing
 from rag_tutorials.course.judging.expected import ExpectedSpan, Rule, span
+from rag_tutorials.course.judging.mistake import Mistake
 from rag_tutorials.course.traces.annotations import Annotation
 from rag_tutorials.course.traces.found import Found
 from rag_tutorials.course.traces.spans import from_sdk
@@ -40,7 +41,7 @@ class Recorded:
     def finished(self) -> tuple[ReadableSpan, ...]:
         return self.exporter.get_finished_spans()
 
-    def differences(self, *expected: ExpectedSpan, **more: Any) -> list[str]:
+    def mistakes(self, *expected: ExpectedSpan, **more: Any) -> list[Mistake]:
         links = {
             format_span_id(one.context.span_id): [
                 format_span_id(link.context.span_id) for link in one.links
@@ -50,7 +51,10 @@ class Recorded:
         }
         found = Found(from_sdk(one) for one in self.finished)
         comparison = Comparison(expected, found, links=lambda one: links[one.span_id], **more)
-        return [mistake.sentence for mistake in comparison.differences()]
+        return list(comparison.differences())
+
+    def differences(self, *expected: ExpectedSpan, **more: Any) -> list[str]:
+        return [mistake.sentence for mistake in self.mistakes(*expected, **more)]
 
 
 @pytest.fixture
@@ -170,6 +174,14 @@ def test_nesting_order_and_number(
 ) -> None:
     make(recorded)
     assert recorded.differences(REQUEST)[0] == sentence
+
+
+def test_an_orphan_is_told_what_its_missing_parent_is_told(recorded: Recorded) -> None:
+    orphan(recorded)
+    for hint, said in (("It asks for the global provider.",) * 2, ("", "the block ends it")):
+        [first, *_] = recorded.mistakes(replace(REQUEST, hint=hint))
+        assert "is an orphan" in first.sentence
+        assert said in first.hint
 
 
 def test_other_children_are_allowed_unless_the_span_is_exact(recorded: Recorded) -> None:

@@ -55,6 +55,7 @@ def open_orders(phoenix, project):
 """,
     prints=("42 orders are open",),
     expect=(span("count orders", attributes={"output.value": "42 orders are open"}),),
+    minutes=3,
     hints=(
         "Somebody answered. What does 405 say, and to which path was the request sent?",
         "Compare the path in the row `sends` with the one that takes spans.",

@@ -4,6 +4,7 @@ from rag_tutorials.course.exercises.clinic.patient import Patient
 from rag_tutorials.course.judging.content import Mistake, Seen, span
 
 TOOLS = ("calendar", "mail", "weather")
+ALONE = ("BrokenBarrierError", "is already entered")
 
 
 def _side_by_side(seen: Seen) -> Mistake | None:
@@ -79,7 +80,13 @@ def agent(phoenix, project):
 """,
     prints=tuple(f"{tool}: done" for tool in TOOLS),
     expect=(span("agent", None, *map(span, TOOLS), ordered=False),),
+    logs=dict.fromkeys(
+        ALONE,
+        "A tool waited for the other two in vain: they ran one after the "
+        "other, or two threads wanted to enter one and the same context.",
+    ),
     also=(_side_by_side,),
+    minutes=5,
     hints=(
         "What is the current span in a thread of the pool?",
         "None. Take the context where the call is handed over, and run the tool in it: a copy "

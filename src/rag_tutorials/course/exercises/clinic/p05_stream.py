@@ -73,6 +73,7 @@ def first_words(phoenix, project):
         DETACH: f"The log still says `{DETACH}`: somebody ends the span in a context that is not "
         "the one it began in."
     },
+    minutes=5,
     hints=(
         "When does the `with` block inside the generator end, and who ends it?",
         "Nobody closes an async generator that is left. Close it where you leave it, in the same "

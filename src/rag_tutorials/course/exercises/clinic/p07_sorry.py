@@ -84,6 +84,7 @@ def shop(phoenix, project):
             hint="The user keeps the apology; the span gets the exception, once, and the status.",
         ),
     ),
+    minutes=5,
     hints=(
         "Which line of the program could have told the span that something failed?",
         "None: the exception is caught inside. Record it there, once, and set the status; and "

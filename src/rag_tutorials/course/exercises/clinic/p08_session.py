@@ -4,6 +4,10 @@ from rag_tutorials.course.exercises.clinic.patient import Patient
 from rag_tutorials.course.judging.content import span
 
 QUESTIONS = ("Berlin", "Lima", "Oslo")
+HOP = (
+    "Between two processes only a header goes along: `inject` writes it while `request` is "
+    "current, and `search` begins in what `extract` makes of it."
+)
 
 PATIENT = Patient(
     title="Everybody searches for Berlin",
@@ -82,7 +86,7 @@ def weather(phoenix, project):
         span(
             "request",
             None,
-            span("search", attributes={"input.value": city}),
+            span("search", attributes={"input.value": city}, hint=HOP),
             attributes={"input.value": city},
             exact=True,
         )

@@ -8,8 +8,9 @@ def _tells_what_was_cut(seen: Seen) -> Mistake | None:
     [cut] = [one for one in seen.found.spans if one.status == "ERROR"]
     if "Nice" in cut.status_message:
         return None
+    said = repr(cut.status_message) if cut.status_message else "nothing"
     return Mistake(
-        f"The status says {cut.status_message or 'nothing'!r}; it should still say what was cut.",
+        f"The status says {said}; it should still say what was cut.",
         "Only what cannot be encoded needs mending.",
     )
 

@@ -9,7 +9,8 @@ PATIENT = Patient(
     title="The masked number",
     group="Secrets",
     complaint="We mask the customer's card number in the input, and reviewed it. The auditor "
-    "searched Phoenix for one and found it all the same.",
+    "searched Phoenix for one and found it all the same. Whatever you change: the trace must still "
+    "say why the bank refused, in an exception's event.",
     threads="trackers of collectors and of tracing products: what is redacted in attributes is "
     "still in exception events, stack traces and status messages",
     taught=("08_sampling_and_redaction", "Redaction"),
@@ -92,6 +93,7 @@ def pay(phoenix, project):
         ),
     ),
     without=(SECRET,),
+    minutes=8,
     hints=(
         "Open the span in Phoenix: where, beside the attributes, could a text stand?",
         "In the exception's event (twice: message and stack trace) and in the status. Both are "

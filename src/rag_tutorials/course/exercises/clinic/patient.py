@@ -12,7 +12,6 @@ from rag_tutorials.course.judging.content import (
     Exercise,
     ExpectedSpan,
     Mistake,
-    MistakeError,
     Prediction,
     Seen,
     Surroundings,
@@ -98,8 +97,9 @@ class Patient:
             id=f"{LESSON}.{number}",
             title=self.title,
             minutes=self.minutes,
-            run=self._examine,
+            run=_examine,
             elsewhere=_trace_ids,
+            before=(self._unharmed, _arrived),
             expect=self.expect,
             without=self.without,
             also=(*self.also, self._quiet),
@@ -118,51 +118,53 @@ class Patient:
             against=self.against,
         )
 
-    def _examine(self, course: Surroundings, program: Program) -> Ran:
-        """Run what the student gave, and look at what needs no trace.
-
-        Raises:
-            MistakeError: it fails, does other work, or its spans are not in the project.
-        """
-        ran = Clinic(course).examine(program)
+    def _unharmed(self, seen: Seen) -> Mistake | None:
+        """Look at the program's work: how it ends, and what it prints."""
+        ran = ran_of(seen)
         if ran.code == 0 != self.code:
-            raise MistakeError(
+            return Mistake(
                 f"The program ends by itself; it should be ended from outside, with {self.code}.",
                 "Lines that say *it stays as it is* belong to somebody else.",
             )
         if ran.code != self.code:
             last = (ran.log.strip().splitlines() or [f"exit code {ran.code}"])[-1]
-            raise MistakeError(f"The program ends with an error: {last}")
+            return self._quiet(seen) or Mistake(f"The program ends with an error: {last}")
         if (printed := tuple(ran.printed.splitlines())) != self.prints:
-            raise MistakeError(
+            return Mistake(
                 f"The program prints {_lines(printed)}; it should print {_lines(self.prints)}.",
                 "Mend the tracing; the application's work stays as it is.",
             )
-        if not ran.spans:
-            raise MistakeError(_nothing(ran))
-        for name in ran.spans:
-            if name != course.project:
-                raise MistakeError(
-                    f"Spans are in this Phoenix, but in the project `{name}`; they should be in "
-                    f"`{course.project}`.",
-                    "The project is `openinference.project.name` of the provider's resource.",
-                )
-        return ran
+        return None
 
     def _quiet(self, seen: Seen) -> Mistake | None:
         found = (each for words, each in self.logs.items() if words in seen.returned.log)
         return next(map(Mistake, found), None)
 
 
+def _examine(course: Surroundings, program: Program) -> Ran:
+    return Clinic(course).examine(program)
+
+
 def _trace_ids(seen: Seen) -> tuple[str, ...]:
-    some = (span for spans in seen.returned.spans.values() for span in spans)
+    some = ran_of(seen).spans.get(seen.course.project, ())
     return tuple(dict.fromkeys(span["context"]["trace_id"] for span in some))
 
 
-def _nothing(ran: Ran) -> str:
-    if not ran.requests:
-        return "No span is in Phoenix, and the program sent it no request."
-    return f"No span is in Phoenix; what the program sent was {ran.requests[0]}."
+def _arrived(seen: Seen) -> Mistake | None:
+    """Look where the spans are: in Phoenix, and in the project."""
+    ran, project = ran_of(seen), seen.course.project
+    if not ran.spans and not ran.requests:
+        return Mistake("No span is in Phoenix, and the program sent it no request.")
+    if not ran.spans:
+        return Mistake(f"No span is in Phoenix; what the program sent was {ran.requests[0]}.")
+    for name in ran.spans:
+        if name != project:
+            return Mistake(
+                f"Spans are in this Phoenix, but in the project `{name}`; they should be in "
+                f"`{project}`.",
+                "The project is `openinference.project.name` of the provider's resource.",
+            )
+    return None
 
 
 def _lines(lines: tuple[str, ...]) -> str:
