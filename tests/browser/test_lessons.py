@@ -349,7 +349,7 @@ def evaluate(
 def experiments(
     notebook: Notebook, window: BrowserContext, picture: Callable[[str, Page | Locator], None]
 ) -> None:
-    """An example's span, two experiments side by side, a prompt, a call replayed on the stub."""
+    """An example's span, two experiments side by side, a prompt, a replayed call, a red gate."""
     examples = follow(link_of(notebook, '"handbook-hard", examples=examples'), window)
     examples.get_by_role("link", name=re.compile("^RGF0YXNldEV4YW1wbGU")).first.click(
         timeout=120_000
@@ -389,6 +389,16 @@ def experiments(
     expect(playground.get_by_role("button", name=re.compile("^Run"))).to_be_visible()
     picture("phoenix-playground", playground)
     playground.close()
+
+    gate = notebook.cell("def gate(")
+    gate.scroll_into_view_if_needed()
+    failed = follow(gate.locator('a[href*="/redirects/traces/"]').first, window)
+    assert tree_in_phoenix(failed) == [
+        "chain Task: answer",
+        "embedding CreateEmbeddings",
+        "llm ChatCompletion",
+    ]
+    failed.close()
 
 
 MORE = {
