@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parents[3] / "notebooks"
 LESSONS = load_lessons(FOLDER / "course.toml")
 LONGEST_CELL = 25  # lines
 LONGEST_LESSON = 45  # minutes
+MOST_CELLS = 60
 LONGEST = {"14_clinic": 60}  # whose sections are taken singly
 KEY = re.compile(r"sk-[A-Za-z0-9_-]{16,}|px_[A-Za-z0-9]{16,}|eyJ[A-Za-z0-9_-]{20,}")
 EXERCISE = re.compile(r"(?ms)^(?:## Exercise|### Patient) .*?(?=^## |\Z)")
@@ -210,6 +211,14 @@ def task_and_starter(exercise_id: str) -> tuple[int, int]:
         elif words:
             lines += sum(bool(line.strip()) for line in source(cell).splitlines())
     return words, lines
+
+
+@by_lesson
+def test_each_exercise_was_tried_and_a_lesson_has_not_too_many_cells(lesson: Lesson) -> None:
+    checks = [one for one in cells(lesson, "code") if "check" in one["metadata"].get("tags", ())]
+    tried = [re.findall(r'course\.check\(\s*"([\d.]+)"', source(one)) for one in checks]
+    assert all(len(ids) == 1 and ids[0] in TRIED for ids in tried)
+    assert len(load(lesson)["cells"]) <= MOST_CELLS
 
 
 @pytest.mark.parametrize("exercise_id", TRIED)
