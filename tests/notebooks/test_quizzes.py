@@ -39,7 +39,7 @@ def test_each_trace_has_exactly_one_finding_and_both_quizzes_have_the_same_kinds
         found[name] = kernel.ask(f'truths("{name}")')
         assert list(found[name]) == list("ABCDEFGHIJ")
     assert Counter(found["entrance"].values()) == Counter(found["exit"].values())
-    assert len(set(found["exit"].values())) == 10
+    assert len(set(found["exit"].values())) == 9, "no answer follows from the others"
     assert found["entrance"] != found["exit"]
     both = zip(found["entrance"].values(), found["exit"].values(), strict=True)
     assert sum(one == other for one, other in both) <= 2, "the order tells nothing"

@@ -1,6 +1,7 @@
 """The traces to diagnose before lesson 01 (``entrance``) and after the last (``exit``).
 
-Both have the same ten kinds, in another order and with other requests.
+Both have the same kinds, one of them twice, in another order and with other requests; some findings
+are true of none, so that no answer follows from the others.
 """
 
 from __future__ import annotations
@@ -78,13 +79,11 @@ def request(question: str, answer: str, *steps: Step, **more: Any) -> Step:
     return Step("rag-request", "CHAIN", 0, end, steps, attributes)
 
 
-def rag(question: str, passages: Sequence[str], answer: str, fact: str, **more: int) -> Case:
+def rag(question: str, passages: Sequence[str], answer: str, fact: str) -> Case:
     """A plain request: retrieve, generate, answer."""
-    found = more.get("retrieval_ms", 140)
-    end = found + more.get("generation_ms", 900)
     steps = (
-        retrieval(question, passages, 4, found),
-        generation(question, answer, (190, 24), found + 6, end),
+        retrieval(question, passages, 4, 140),
+        generation(question, answer, (190, 24), 146, 1040),
     )
     return Case((request(question, answer, *steps),), fact)
 
@@ -311,9 +310,9 @@ QUIZZES = (
             secret("DE02120300000000202051"),
             swallowed("How long are receipts kept?", "the index did not answer", "retrieval"),
             rag(
-                "How many days carry over?",
-                [_CARRY, _ABROAD, _NOTICE], "Up to 10 days carry over.", "10 days",
-                retrieval_ms=7900, generation_ms=840,
+                "From which day of sick leave is a note required?",
+                ["A sick child is looked after for up to 12 days a year.", _CARRY, _NOTICE],
+                "A note is required after 12 days.", "fourth day",
             ),
             wrong_parent(
                 "Within how many days do I claim expenses?", _RECEIPT, "Within 30 days.",
@@ -333,8 +332,8 @@ QUIZZES = (
             ),
             rag(
                 "How long does the probation period last?",
-                [_PROBATION, _NOTICE, _SICK], "It lasts six months.", "six months",
-                retrieval_ms=9100, generation_ms=610,
+                [_NOTICE, "A talk takes place after six weeks.", _CARRY],
+                "It lasts three months.", "six months",
             ),
             in_pieces(
                 "From which day do I need a doctor's note?", _SICK, "From the fourth day.",
