@@ -1,7 +1,8 @@
 """Write the patients of lesson 14 into its notebook.
 
 ``python scripts/clinic.py``, in the course's environment, after a patient was added or changed. A
-patient has four cells: its chart, its program, its check and its solution.
+patient has four cells: its chart, its program, its check and its solution. Of those in the waiting
+room there is a list, above what follows the patients.
 """
 
 import json
@@ -10,47 +11,45 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rag_tutorials.course.base.manifest import find_lesson
-from rag_tutorials.course.exercises.clinic import patients
+from rag_tutorials.course.exercises.clinic import charts, patients
 from rag_tutorials.course.exercises.clinic.patient import GROUPS, LESSON, Patient
+from rag_tutorials.course.exercises.clinic.waiting_room import waiting
 
 NOTEBOOK = Path(__file__).resolve().parent.parent / "notebooks" / "14_clinic.ipynb"
 BEFORE = "ward"  # the cell that the patients follow
+AFTER = "exit"  # the cell that follows them; the waiting room is above its own heading
+WAITING_ROOM = """## The waiting room
+
+More patients wait, for whenever you like; they count extra. Call one in a cell of your own:
+
+```python
+from rag_tutorials.course.exercises.clinic import waiting_room
+
+waiting_room.call(13)
+```
+
+You see its chart, and its program comes into the next cell."""
 PATIENTS = re.compile(rf"(chart|exercise|check|solution)-{LESSON}-\d+")
 
 
-def chart(number: int, patient: Patient, first: bool) -> str:
-    """Return what is known of a patient, below its group's heading if it is the first one there."""
-    lesson, heading = patient.taught
-    title = find_lesson(lesson).title
-    parts = [f"## {patient.group}", GROUPS[patient.group]] if first else []
-    parts += [
-        f"### Patient {LESSON}.{number}: {patient.title}",
-        f"> {patient.complaint}",
-        "What does it have? One of:",
-        "\n".join(f'- `"{choice}"`' for choice in patient.choices),
-        "<details><summary>Where it is taught, and who asks</summary>",
-        f"Taught in [{lesson[:2]} {title}]({lesson}.ipynb), *{heading}*. Asked in "
-        f"{patient.threads}.",
-        "</details>",
-    ]
-    return "\n\n".join(parts)
-
-
 def cells_of(number: int, patient: Patient, first: bool) -> Iterator[dict[str, Any]]:
-    """Yield the four cells of a patient."""
-    exercise, diagnosis = patient.exercise(number), patient.prediction(number)
-    name, place = patient.function, f"{LESSON}-{number}"
-    check = f'course.check("{exercise.id}", {name})'
-    program = (
-        f'course.predict("{diagnosis.id}", ...)\n\n\n{patient.program.strip()}\n\n\n'
-        f'course.reveal("{diagnosis.id}", clinic.run({name}))'
-    )
-    solution = f"%%solution {exercise.id}\n{patient.cure.strip()}\n\n{check}"
-    yield cell(f"chart-{place}", chart(number, patient, first))
-    yield cell(f"exercise-{place}", program, tags=["exercise"])
+    """Yield the four cells of a patient, below its group's heading if it is the first one there."""
+    place, check = f"{LESSON}-{number}", charts.check(number, patient)
+    heading = f"## {patient.group}\n\n{GROUPS[patient.group]}\n\n" if first else ""
+    solution = f"%%solution {patient.exercise(number).id}\n{patient.cure.strip()}\n\n{check}"
+    yield cell(f"chart-{place}", heading + charts.chart(number, patient))
+    yield cell(f"exercise-{place}", charts.program(number, patient), tags=["exercise"])
     yield cell(f"check-{place}", check, tags=["check"])
     yield cell(f"solution-{place}", solution, jupyter={"source_hidden": True}, tags=["solution"])
+
+
+def who_waits() -> str:
+    """Return the section on the waiting room, with its patients by group."""
+    lines = ["| section | who waits |", "|---|---|"]
+    for group in GROUPS:
+        some = [f"{number} {one.title}" for number, one in waiting().items() if one.group == group]
+        lines += [f"| {group} | {'; '.join(some)} |"] if some else []
+    return "\n".join([WAITING_ROOM, "", *lines])
 
 
 def cell(identity: str, source: str, **metadata: Any) -> dict[str, Any]:
@@ -77,7 +76,11 @@ def placed(notebook: dict[str, Any]) -> dict[str, Any]:
     """Return the notebook with the patients in their place; its other cells stay."""
     cells = [each for each in notebook["cells"] if not PATIENTS.fullmatch(each["id"])]
     place = [each["id"] for each in cells].index(BEFORE) + 1
-    return {**notebook, "cells": [*cells[:place], *written(), *cells[place:]]}
+    after = cells[place]
+    assert after["id"] == AFTER
+    own = "".join(after["source"]).rpartition("## ")[2]
+    after = {**after, "source": f"{who_waits()}\n\n## {own}".splitlines(keepends=True)}
+    return {**notebook, "cells": [*cells[:place], *written(), after, *cells[place + 1 :]]}
 
 
 def main() -> int:

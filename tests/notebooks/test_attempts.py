@@ -74,6 +74,16 @@ def test_each_exercise_is_tried_three_right_ways_and_six_wrong_ones(number: str)
         assert len({each.code + each.given for each in some}) == len(some), exercise.id
 
 
+@pytest.mark.parametrize("number", catalog.lessons())
+def test_each_extra_exercise_is_tried_two_right_ways_and_four_wrong_ones(number: str) -> None:
+    for exercise in catalog.extra_of(number).exercises:
+        some = [each for each in MODULES[number].ATTEMPTS if each.exercise == exercise.id]
+        right = [each for each in some if each.said is None]
+        assert len(right) >= 2, exercise.id
+        assert len(some) - len(right) >= 4, exercise.id
+        assert len({each.code + each.given for each in some}) == len(some), exercise.id
+
+
 def test_the_attempts_of_every_lesson_are_looked_at() -> None:
     files = Path(__file__).parent.joinpath("attempts").glob("lesson_*.py")
     assert {file.stem.removeprefix("lesson_") for file in files} == set(MODULES)

@@ -1,6 +1,6 @@
 """Attempts at the cures of lesson 14: right ones in several styles, wrong ones that look like cures."""
 
-from attempts import Attempt, changed, tries
+from attempts import Attempt, changed, tries, waiting_room
 from rag_tutorials.course.exercises.clinic import patients
 
 SETUP = "import json"
@@ -793,4 +793,5 @@ ATTEMPTS = [
     *TWICE,
     *CACHED,
     *CARD,
+    *waiting_room.ATTEMPTS,
 ]

@@ -1,6 +1,6 @@
 """Find the content, one module a lesson: ``lesson_01.py`` holds ``EXERCISES`` of lesson 01.
 
-Beside them a module may hold ``PREDICTIONS``. ``quizzes.py`` holds ``QUIZZES``.
+Beside them a module may hold ``PREDICTIONS``, and ``EXTRA`` ones. ``quizzes.py`` holds ``QUIZZES``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.judging.exercise import Exercise
+from rag_tutorials.course.judging.extra import Extra
 from rag_tutorials.course.judging.prediction import Prediction
 from rag_tutorials.course.judging.quiz import Quiz
 
@@ -37,12 +38,18 @@ def lessons() -> tuple[str, ...]:
 
 def of_lesson(number: str) -> tuple[Exercise, ...]:
     """Return a lesson's exercises, in order; none for a lesson without."""
-    return tuple(_content(number, "EXERCISES"))
+    return tuple(_content(number, "EXERCISES", ()))
 
 
 def predictions_of(number: str) -> tuple[Prediction, ...]:
     """Return a lesson's predictions, in order; none for a lesson without."""
-    return tuple(_content(number, "PREDICTIONS"))
+    return tuple(_content(number, "PREDICTIONS", ()))
+
+
+def extra_of(number: str) -> Extra:
+    """Return what a lesson has beside these, for whoever likes."""
+    extra: Extra = _content(number, "EXTRA", Extra())
+    return extra
 
 
 def find(exercise_id: str) -> Exercise:
@@ -51,7 +58,8 @@ def find(exercise_id: str) -> Exercise:
     Raises:
         CourseError: there is none; the sentence lists those of the lesson.
     """
-    return _find("exercise", exercise_id, of_lesson(str(exercise_id)[:2]))
+    number = str(exercise_id)[:2]
+    return _find("exercise", exercise_id, (*of_lesson(number), *extra_of(number).exercises))
 
 
 def find_prediction(prediction_id: str) -> Prediction:
@@ -60,7 +68,9 @@ def find_prediction(prediction_id: str) -> Prediction:
     Raises:
         CourseError: there is none; the sentence lists those of the lesson.
     """
-    return _find("prediction", prediction_id, predictions_of(str(prediction_id)[:2]))
+    number = str(prediction_id)[:2]
+    known = (*predictions_of(number), *extra_of(number).predictions)
+    return _find("prediction", prediction_id, known)
 
 
 def find_quiz(name: str) -> Quiz:
@@ -77,13 +87,10 @@ def find_quiz(name: str) -> Quiz:
     raise CourseError(f"There is no quiz {name!r}; there are {names}.")
 
 
-def _content(number: str, name: str) -> Sequence[Any]:
+def _content(number: str, name: str, none: Any) -> Any:
     if number not in lessons():
-        return ()
-    content: Sequence[Any] = getattr(
-        importlib.import_module(f"{_PACKAGE}.lesson_{number}"), name, ()
-    )
-    return content
+        return none
+    return getattr(importlib.import_module(f"{_PACKAGE}.lesson_{number}"), name, none)
 
 
 def _find(what: str, wanted: str, known: Sequence[Known]) -> Known:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 from rag_tutorials.course.base.manifest import load_lessons
 from rag_tutorials.course.judging import catalog
 from rag_tutorials.course.judging.exercise import Exercise
+from rag_tutorials.course.judging.extra import Extra
 from rag_tutorials.course.judging.prediction import Prediction
 from rag_tutorials.course.student import kept
 
@@ -26,6 +27,7 @@ class Row:
     minutes: str
     exercises: Sequence[Exercise]
     predictions: Sequence[Prediction]
+    extra: Extra = field(default_factory=Extra)
 
 
 class Table:
@@ -64,11 +66,25 @@ class Table:
         done = sum(one.id in self.passed for one in exercises)
         words = [f"{done} of {len(exercises)} passed" if exercises else "no exercises"]
         if predictions:
-            first = [self.guesses.get(one.id, {}).get("first", {}) for one in predictions]
-            made = [one["right"] for one in first if one.get("right") is not None]
+            made = self._made(predictions)
             said = [f"{sum(made)} of {len(made)} as the trace said"] if made else []
-            said += [f"{len(first) - len(made)} not made"] if len(made) < len(first) else []
+            left = len(predictions) - len(made)
+            said += [f"{left} not made"] if left else []
             words.append(f"predictions: {', '.join(said)}")
+        return "; ".join(words)
+
+    def _made(self, predictions: Sequence[Prediction]) -> list[bool]:
+        """Return of those that were made whether they were right."""
+        first = [self.guesses.get(one.id, {}).get("first", {}) for one in predictions]
+        return [one["right"] for one in first if one.get("right") is not None]
+
+    def _extra(self, extra: Extra) -> str:
+        """Say what is done of the extra ones, which are in no other sum; nobody has to."""
+        done = [one.id for one in extra.exercises if one.id in self.passed]
+        which = f" ({', '.join(done)})" if done else ""
+        words = [f"extra, {extra.name}: {len(done)} of {len(extra.exercises)} passed{which}"]
+        if made := self._made(extra.predictions):
+            words.append(f"predictions: {sum(made)} of {len(made)} as the trace said")
         return "; ".join(words)
 
     def _parts(self) -> Iterator[tuple[str, Sequence[Row]]]:
@@ -86,6 +102,7 @@ class Table:
                 minutes = f", {row.minutes} minutes" if row.minutes else ""
                 lines.append(f"{row.title}{minutes}: {self._standing([row])}")
                 lines += [f"  {self._mark(one):<7} {one.id}  {one.title}" for one in row.exercises]
+                lines += [f"  {self._extra(row.extra)}"] if row.extra.exercises else []
         if len(self.rows) > 1:
             lines.append(f"Whole course: {self.summary}")
             lines.append(f"Right diagnoses: {self.diagnoses}")
@@ -109,6 +126,9 @@ class Table:
                         f"<td {_CELL}>{one.id} {html.escape(one.title)}</td><td {_CELL}></td>"
                         f"<td {_CELL}>{mark}</td>"
                     )
+                if row.extra.exercises:
+                    said = html.escape(self._extra(row.extra))
+                    lines.append(f'<td {_CELL} colspan="3">{said}</td>')
         if len(self.rows) > 1:
             lines.append(
                 f"<th {_CELL}>Whole course</th><td {_CELL}></td><th {_CELL}>{self.summary}</th>"
@@ -134,6 +154,7 @@ def table(lesson: str | None = None) -> Table:
                 f"{each.minutes[0]} to {each.minutes[1]}" if each else "",
                 catalog.of_lesson(number),
                 catalog.predictions_of(number),
+                catalog.extra_of(number),
             )
         )
     return Table(rows, kept.passed(), kept.predictions(), kept.quizzes())

@@ -9,6 +9,7 @@ import pytest
 from rag_tutorials.course.base.manifest import load_lessons
 from rag_tutorials.course.judging import catalog
 from rag_tutorials.course.judging.exercise import Exercise
+from rag_tutorials.course.judging.extra import Extra
 from rag_tutorials.course.judging.prediction import Prediction
 from rag_tutorials.course.student import kept
 from rag_tutorials.course.student.table import table
@@ -29,11 +30,24 @@ PREDICTIONS = {
 }
 
 
+EXTRA = {
+    "01": Extra(
+        "the attic",
+        tuple(
+            Exercise(id=each, title="More", minutes=3, hints=HINTS, facts=len)
+            for each in ("01.3", "01.4")
+        ),
+        (Prediction(id="01.c", title="How many?", truth=len, answer=1, because="It is one."),),
+    )
+}
+
+
 @pytest.fixture(autouse=True)
 def _content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURSE_STATE_DIR", str(tmp_path))
     monkeypatch.setattr(catalog, "of_lesson", lambda number: EXERCISES.get(number, ()))
     monkeypatch.setattr(catalog, "predictions_of", lambda number: PREDICTIONS.get(number, ()))
+    monkeypatch.setattr(catalog, "extra_of", lambda number: EXTRA.get(number, Extra()))
 
 
 def test_a_lesson_says_its_part_minutes_and_what_is_passed() -> None:
@@ -51,6 +65,7 @@ def test_a_lesson_says_its_part_minutes_and_what_is_passed() -> None:
         "predictions: 1 of 2 as the trace said",
         "  open    01.1  Write",
         "  passed  01.2  Repair",
+        "  extra, the attic: 0 of 2 passed",
     ]
 
 
@@ -60,6 +75,19 @@ def test_a_prediction_that_was_not_made_is_not_a_wrong_one() -> None:
     assert "; predictions: 0 of 1 as the trace said, 1 not made" in repr(table("01"))
     kept.remember_guess("01.a", 1)  # and the trace was not asked yet
     assert "; predictions: 0 of 1 as the trace said, 1 not made" in repr(table("01"))
+
+
+def test_extra_exercises_stand_apart_and_are_in_no_sum() -> None:
+    kept.remember("01.4")
+    kept.remember_guess("01.c", 1)
+    kept.remember_right("01.c", True)
+    said = "extra, the attic: 1 of 2 passed (01.4); predictions: 1 of 1 as the trace said"
+    for whole in (table("01"), table()):
+        assert f"  {said}" in repr(whole).splitlines()
+        assert said in whole._repr_html_()
+        assert "01.3" not in repr(whole)
+    assert "Whole course: 0 of 3 passed; predictions: 2 not made" in repr(table())
+    assert "extra" not in repr(table("00")) + table("00")._repr_html_()
 
 
 def test_the_whole_course_is_by_part_and_summed_up() -> None:

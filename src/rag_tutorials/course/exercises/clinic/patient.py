@@ -31,7 +31,7 @@ GROUPS = {  # the sections of the lesson, in order, each with what is said first
     "Secrets": "A secret is masked when it is nowhere. Look in every corner of a span: name, "
     "attributes, events, status.",
 }
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"  # after z: aa, ab
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class Patient:
     def prediction(self, number: int) -> Prediction:
         """Return the diagnosis of the patient with this number, as a question."""
         return Prediction(
-            id=f"{LESSON}.{_LETTERS[number - 1]}",
+            id=f"{LESSON}.{_letters(number)}",
             title=self.title,
             truth=lambda _: self.diagnosis,
             answer=self.diagnosis,
@@ -127,8 +127,7 @@ class Patient:
                 "Lines that say *it stays as it is* belong to somebody else.",
             )
         if ran.code != self.code:
-            last = (ran.log.strip().splitlines() or [f"exit code {ran.code}"])[-1]
-            return self._quiet(seen) or Mistake(f"The program ends with an error: {last}")
+            return self._quiet(seen) or Mistake(f"The program ends with an error: {_error(ran)}")
         if (printed := tuple(ran.printed.splitlines())) != self.prints:
             return Mistake(
                 f"The program prints {_lines(printed)}; it should print {_lines(self.prints)}.",
@@ -143,6 +142,11 @@ class Patient:
 
 def _examine(course: Surroundings, program: Program) -> Ran:
     return Clinic(course).examine(program)
+
+
+def _letters(number: int) -> str:
+    before, last = divmod(number - 1, len(_LETTERS))
+    return (_LETTERS[before - 1] if before else "") + _LETTERS[last]
 
 
 def _trace_ids(seen: Seen) -> tuple[str, ...]:
@@ -165,6 +169,13 @@ def _arrived(seen: Seen) -> Mistake | None:
                 "The project is `openinference.project.name` of the provider's resource.",
             )
     return None
+
+
+def _error(ran: Ran) -> str:
+    """Return what was raised last; exit handlers may log something after it."""
+    _, found, after = ran.log.rpartition("Traceback (most recent call last):\n")
+    said = [line for line in after.splitlines() if line.strip() and not line[0].isspace()]
+    return (said[0] if found else said[-1]) if said else f"exit code {ran.code}"
 
 
 def _lines(lines: tuple[str, ...]) -> str:
