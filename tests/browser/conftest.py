@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from typing import Any
 
 import psutil
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, sync_playwright
 
 ROOT = Path(__file__).parents[2]
@@ -263,7 +265,9 @@ def picture(request: pytest.FixtureRequest) -> Callable[[str, Page | Locator], N
             PICTURES.mkdir(exist_ok=True)
             if isinstance(what, Page):
                 what.wait_for_timeout(2_000)  # Phoenix's charts grow as they appear
-            what.screenshot(path=PICTURES / f"{name}.png", animations="disabled", caret="hide")
+            taken = what.screenshot(animations="disabled", caret="hide")
+            colours = Image.open(io.BytesIO(taken)).convert("RGB").quantize(256, dither=0)
+            colours.save(PICTURES / f"{name}.png", optimize=True)  # half the size, to the eye alike
 
     return save
 

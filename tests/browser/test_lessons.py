@@ -193,7 +193,7 @@ def start_here(
     drawn = notebook.cell("complaint = ").locator(".jp-OutputArea-output").last
     drawn.locator("summary", has_text="retrieval").first.click()
     expect(drawn.get_by_text("document 0, ")).to_be_visible()
-    picture("trace-in-notebook", drawn)
+    picture("trace-in-notebook", drawn.locator(":scope > div").last)  # without the revealed answer
     drawn.locator("summary", has_text="retrieval").first.click()
 
     verdict = notebook.cell('course.check("00.1"').first.locator(".jp-OutputArea").last
