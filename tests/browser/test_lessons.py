@@ -401,10 +401,35 @@ def experiments(
     failed.close()
 
 
+CALL = """from rag_tutorials.course.exercises.clinic import waiting_room
+
+waiting_room.call(13)"""
+
+
+def the_waiting_room(
+    notebook: Notebook, window: BrowserContext, picture: Callable[[str, Page | Locator], None]
+) -> None:
+    """A patient that is called: its chart, its program in a new cell, its check."""
+    own = notebook.cell("course.progress(all=True)").first
+    notebook.rewrite(own, CALL)
+    expect(notebook.cell("waiting_room.call(13)").first).to_contain_text(
+        "It is up, and unreachable", timeout=120_000
+    )
+    program = notebook.cell("def parcels(phoenix, project)").first
+    expect(program).to_be_visible(timeout=120_000)
+    program.locator(".cm-content").click()
+    notebook.page.keyboard.press("Shift+Enter")
+    expect(program.locator(".jp-OutputArea").last).to_contain_text("4318", timeout=120_000)
+    notebook.rewrite(notebook.cell("waiting_room.call(13)").first, 'course.check("14.13", parcels)')
+    check = notebook.cell('course.check("14.13"').first
+    expect(check.locator(".jp-OutputArea").last).to_contain_text("not yet", timeout=120_000)
+
+
 MORE = {
     "00_start_here": start_here,
     "02_events_and_errors": events_and_errors,
     "11_conversations": conversations,
     "12_evaluate": evaluate,
     "13_experiments": experiments,
+    "14_clinic": the_waiting_room,
 }
