@@ -36,7 +36,7 @@ PREDICT = tries(
     {
         "file below stamp": (changed(TREE, (', "file"', "")), NOT),
         "three spans": (changed(TREE, ("4", "3")), "3 for 'spans'"),
-        "a number as text": (changed(TREE, ("4", '"4"')), "'4' is text; a number is needed"),
+        "a number as text": (changed(TREE, ("4", '"4"')), "is text; a number is needed"),
         "another order": (
             changed(TREE, ('"open", "stamp"', '"stamp", "open"')),
             "not in the order",

@@ -237,7 +237,7 @@ READ = tries(
         "where she said it": (changed(ANSWER, ("3", "1")), f"1 for 'lost in turn' {NOT}"),
         "counted from nought": (changed(ANSWER, ("3", "2"), ("4", "3")), NOT),
         "nothing failed": (changed(ANSWER, ("4", "0")), f"0 for 'failed in turn' {NOT}"),
-        "as text": (changed(ANSWER, ("3", '"3"')), "'3' is text"),
+        "as text": (changed(ANSWER, ("3", '"3"')), "is text; a number"),
         "one left out": ('found_out = {"lost in turn": 3}', "no 'failed in turn'"),
         "a list": ("found_out = [3, 4]", "needs a dictionary"),
     },
@@ -307,7 +307,7 @@ PREDICT = tries(
         "no identifier is none": (changed(LEFT, ("3", "2")), "2 for 'annotations'"),
         "notes are replaced": (changed(LEFT, ('"notes": 2', '"notes": 1')), "1 for 'notes'"),
         "the first stays": (changed(LEFT, ("-down", "-up")), "'thumbs-up' for 'label of u-ada'"),
-        "a number as text": (changed(LEFT, ("3", '"3"')), "'3' is text"),
+        "a number as text": (changed(LEFT, ("3", '"3"')), "is text; a number"),
         "a part left out": (changed(LEFT, ('"notes": 2, ', "")), "no 'notes'"),
     },
 )

@@ -42,23 +42,26 @@ def agrees(answer: Any, truth: Any) -> bool:
     return bool(answer == truth)
 
 
-def mistyped(answer: Any, truth: Any) -> str | None:
+def mistyped(answer: Any, truth: Any, which: str = "") -> str | None:
     """Return a sentence if an answer of this type cannot be right: text for a number, one for many.
 
     A single value may stand for a collection of one, so only text that lists several is told.
+    ``which`` says which of several answers it is: ``" for 'root'"``.
     """
     if isinstance(truth, Real) and not isinstance(truth, bool) and isinstance(answer, str):
-        return f"{answer!r} is text; a number is needed here, without quotes."
+        return f"{answer!r}{which} is text; a number is needed here, without quotes."
     if isinstance(truth, str) and isinstance(answer, Real) and not isinstance(answer, bool):
-        return f"{answer!r} is a number; text is needed here, in quotes."
+        return f"{answer!r}{which} is a number; text is needed here, in quotes."
     texts = isinstance(truth, (list, tuple, set, frozenset)) and {type(one) for one in truth}
     if texts == {str} and isinstance(answer, Real) and not isinstance(answer, bool):
-        return f"{answer!r} is a number; a list of texts is needed here, each in quotes."
+        return f"{answer!r}{which} is a number; a list of texts is needed here, each in quotes."
     if isinstance(truth, (Real, str)) and _items(answer) is not None:
-        return f"{answer!r} is a collection; one value is needed here."
+        return f"{answer!r}{which} is a collection; one value is needed here."
     several = isinstance(truth, (list, tuple, set, frozenset)) and isinstance(answer, str)
     if several and "," in answer and not agrees(answer, truth):
-        return f"{answer!r} is one text; a list is needed here, each entry in its own quotes."
+        return (
+            f"{answer!r}{which} is one text; a list is needed here, each entry in its own quotes."
+        )
     return None
 
 

@@ -189,7 +189,7 @@ def wrong_parts(answer: Any, truth: Any) -> list[str]:
 
 
 def _wrong(answer: Any, truth: Any, which: str) -> str:
-    if sentence := mistyped(answer, truth):
+    if sentence := mistyped(answer, truth, which):
         return sentence
     if isinstance(truth, tuple) and agrees(answer, list(truth)):
         return f"{answer!r}{which} has the right names, but not in the order of the trace."

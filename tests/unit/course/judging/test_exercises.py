@@ -59,6 +59,7 @@ def test_an_unknown_exercise_names_the_known_ones() -> None:
         ("a, b", ["a", "b"], ["'a, b' is one text; a list is needed here"]),
         ("a", ["a", "b"], ["'a' is not what the trace says"]),  # one may stand for one
         ("a, c", {"a, b"}, ["'a, c' is one text; a list is needed here"]),
+        ({"root": "3"}, {"root": 3}, ["'3' for 'root' is text; a number is needed here"]),
     ],
 )
 def test_the_part_that_is_wrong_is_named(answer: Any, truth: Any, wrong: list[str]) -> None:
