@@ -208,7 +208,7 @@ CALLER = cures(
                 "prices",
                 (
                     '{"traceparent": header}',
-                    '{"traceparent": "00-" + "ab" * 16 + "-00f067aa0ba902b7-01"}',
+                    '{"traceparent": "00-" + "ef" * 16 + "-00f067aa0ba902b7-01"}',
                 ),
             ),
             "`prices` is in a trace of its own",
