@@ -1,33 +1,9 @@
 """Attempts at the cures of lesson 14: right ones in several styles, wrong ones that look like cures."""
 
-from attempts import Attempt, changed, tries, waiting_room
-from rag_tutorials.course.exercises.clinic import patients
+from attempts import waiting_room
+from attempts.cures import cured, cures, sick
 
 SETUP = "import json"
-_NUMBERS = {each.function: number for number, each in enumerate(patients(), start=1)}
-SICK = {each.function: each.program.strip() for each in patients()}
-CURED = {each.function: each.cure.strip() for each in patients()}
-
-
-def cures(
-    name: str, starter: str, right: dict[str, str], wrong: dict[str, tuple[str, str]]
-) -> list[Attempt]:
-    """Return the attempts at a patient; its own cure is right, and as it came it is wrong."""
-    return tries(
-        f"14.{_NUMBERS[name]}",
-        name,
-        {"its own cure": CURED[name], **right},
-        {"as it came": (SICK[name], starter), **wrong},
-    )
-
-
-def sick(name: str, *changes: tuple[str, str]) -> str:
-    return changed(SICK[name], *changes)
-
-
-def cured(name: str, *changes: tuple[str, str]) -> str:
-    return changed(CURED[name], *changes)
-
 
 ORDERS = cures(
     "open_orders",

@@ -1,32 +1,6 @@
 """Attempts at the cures of the waiting room's patients: right ones, and wrong ones that look so."""
 
-from attempts import Attempt, changed, tries
-from rag_tutorials.course.exercises.clinic.waiting_room import waiting
-
-_NUMBERS = {each.function: number for number, each in waiting().items()}
-SICK = {each.function: each.program.strip() for each in waiting().values()}
-CURED = {each.function: each.cure.strip() for each in waiting().values()}
-
-
-def cures(
-    name: str, starter: str, right: dict[str, str], wrong: dict[str, tuple[str, str]]
-) -> list[Attempt]:
-    """Return the attempts at a patient; its own cure is right, and as it came it is wrong."""
-    return tries(
-        f"14.{_NUMBERS[name]}",
-        name,
-        {"its own cure": CURED[name], **right},
-        {"as it came": (SICK[name], starter), **wrong},
-    )
-
-
-def sick(name: str, *changes: tuple[str, str]) -> str:
-    return changed(SICK[name], *changes)
-
-
-def cured(name: str, *changes: tuple[str, str]) -> str:
-    return changed(CURED[name], *changes)
-
+from attempts.cures import cured, cures, sick
 
 PORT = cures(
     "parcels",

@@ -29,7 +29,7 @@ TEXTS = {
     "README.md": "# A course\n\n[First](notebooks/00_first.ipynb), [licence](LICENSE)\n",
     "CONTRIBUTING.md": "# Contributing\n\n```python\n%cd course\n```\n",
     "CHANGELOG.md": "# Changelog\n",
-    ".env": "OPENAI_API_KEY=sk-0123456789abcdefghij\n",
+    ".env": "OPENAI_API_KEY=made-up\n",
     "LICENSE": "Free.\n",
     "deploy/README.md": "# Deploy\n",
     "notebooks/course.toml": LESSON,

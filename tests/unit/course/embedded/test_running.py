@@ -104,7 +104,7 @@ def test_the_page_leads_on_by_itself_only_where_there_is_one() -> None:
     ("name", "value", "address"),
     [
         ("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/", "/user/ada/proxy/{port}/"),
-        ("COURSE_PROXY_URL", "https://work/o/1/{port}", "https://work/o/1/{port}/"),
+        ("COURSE_PROXY_URL", "https://host/o/1/{port}", "https://host/o/1/{port}/"),
     ],
 )
 def test_the_page_leads_where_the_notebook_that_knows_the_proxy_says(
