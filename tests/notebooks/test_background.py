@@ -75,6 +75,33 @@ def test_a_kernel_imports_phoenix_by_itself_and_says_nothing(
     assert (tmp_path / "state" / "phoenix" / "00_start_here" / "phoenix.db").exists()
 
 
+def test_a_module_that_another_thread_has_half_made_ends_nothing(
+    start_kernel: Start, environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        textwrap.dedent("""
+            import sys
+
+            class HalfMade:
+                met = False
+
+                def find_spec(self, name, path=None, target=None):
+                    if name == "rag_tutorials.course.embedded.opening" and not self.met:
+                        self.met = True
+                        raise ImportError("cannot import from a partially initialized module")
+
+            sys.meta_path.insert(0, HalfMade())
+        """)
+    )
+    environment["PYTHONPATH"] = str(tmp_path)
+    kernel = start_kernel(environment)
+    wait_until_imported(kernel)
+    assert kernel.ask(
+        "[one.met for one in __import__('sys').meta_path if hasattr(one, 'met')]"
+    ) == [True]
+    assert kernel.ask("'phoenix.server.app' in __import__('sys').modules")
+
+
 def test_an_import_that_fails_is_silent_and_told_by_the_opening(
     start_kernel: Start, environment: dict[str, str], stand_in: Path
 ) -> None:

@@ -6,10 +6,16 @@ def _begin() -> None:
 
     def work() -> None:
         try:
-            from rag_tutorials.course.embedded import background
+            import rag_tutorials  # noqa: F401
         except ImportError:  # a kernel of another Python
             return
-        background.import_phoenix()
+        for _ in range(3):
+            try:
+                from rag_tutorials.course.embedded import background
+            except ImportError:  # the kernel imports meanwhile: what it has half made is whole soon
+                continue
+            background.import_phoenix()
+            return
 
     threading.Thread(target=work, name="import-phoenix", daemon=True).start()
 
