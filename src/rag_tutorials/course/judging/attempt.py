@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import linecache
 import time
+import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
@@ -43,6 +45,7 @@ def run(
         given,
         returned=recording.value,
         error=recording.error,
+        where=_line_of(recording.error, given),
         made=Found(from_sdk(span) for span in recording.ended),
         links=recording.links,
         unended=recording.unended,
@@ -52,8 +55,8 @@ def run(
     )
 
 
-def read(seen: Seen, exercise: Exercise, expected: Sequence[ExpectedSpan]) -> bool:
-    """Read the traces back into ``seen.found``; say whether all that was made is there."""
+def read(seen: Seen, exercise: Exercise, expected: Sequence[ExpectedSpan]) -> None:
+    """Read the traces back into ``seen.found``; ``seen.arrived`` says whether all are there."""
     course = seen.course
     if exercise.run is not None:
         trace_ids = seen.made.trace_ids
@@ -61,33 +64,33 @@ def read(seen: Seen, exercise: Exercise, expected: Sequence[ExpectedSpan]) -> bo
             trace_ids = (*trace_ids, *exercise.elsewhere(seen))
         span_ids = frozenset(span.span_id for span in seen.made.spans)
     elif exercise.holds:
-        return True
+        return
     else:
         targets = list(flat(seen.given[1:] if exercise.facts else seen.given))
         if not targets:  # a question about the whole project
             seen.found = _look(course, exercise, expected, ())
-            return True
+            return
         trace_ids = tuple(dict.fromkeys(spans.trace_id_of(target) for target in targets))
         span_ids = frozenset(filter(None, map(span_id_of, targets)))
         seen.links = links_of(seen.given)
     if not trace_ids:
-        return True
+        return
     # Another process may still add to the traces; ours are complete when they are there.
     number = size_of(expected) if exercise.patience else 0
     wanted = [exercise.session, *(one.annotations for one in every(expected))]
     said = sum(map(said_of, wanted))
     names = {name for each in wanted for name in each}
     deadline = time.monotonic() + _ARRIVAL_S
-    arrived = False
+    seen.arrived = False
     while True:
         seen.found = _look(course, exercise, expected, trace_ids)
         have = {span.span_id for span in seen.found.spans}
-        if not arrived and span_ids <= have and set(trace_ids) <= set(seen.found.trace_ids):
-            arrived = True
+        if not seen.arrived and span_ids <= have and set(trace_ids) <= set(seen.found.trace_ids):
+            seen.arrived = True
             deadline = min(deadline, time.monotonic() + exercise.patience)
         whole = len(have) >= number and _said(seen.found, names) >= said
-        if (arrived and whole) or time.monotonic() >= deadline:
-            return arrived
+        if (seen.arrived and whole) or time.monotonic() >= deadline:
+            return
         time.sleep(_PAUSE_S)
 
 
@@ -97,6 +100,21 @@ def _watched(exercise: Exercise) -> Iterator[Callable[..., Any]]:
         function = in_notebook(each) if isinstance(each, str) else each
         if callable(function):
             yield inspect.unwrap(function)
+
+
+def _line_of(error: BaseException | None, given: Sequence[Any]) -> str:
+    """Return where in the student's own code an error arose, as words that end a sentence."""
+    if error is None:
+        return ""
+    code = [getattr(getattr(one, "__code__", None), "co_filename", None) for one in given]
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in code
+    ]
+    if not frames:
+        return ""
+    frame = frames[-1]
+    line = linecache.getline(frame.filename, frame.lineno or 0).strip()
+    return f" (line {frame.lineno} of its cell" + (f": `{line}`)" if line else ")")
 
 
 def _said(found: Found, names: Collection[str]) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import linecache
 import re
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -35,7 +33,7 @@ def expected_of(exercise: Exercise, seen: Seen) -> tuple[ExpectedSpan, ...] | Mi
 
 
 def mistakes_of(
-    exercise: Exercise, seen: Seen, expected: tuple[ExpectedSpan, ...] | Mistake, arrived: bool
+    exercise: Exercise, seen: Seen, expected: tuple[ExpectedSpan, ...] | Mistake
 ) -> list[Mistake]:
     """Return all that is wrong, in the order in which a student should read it."""
     found = list(_of_the_call(exercise, seen))
@@ -54,7 +52,7 @@ def mistakes_of(
                 "A span is made by `with tracer.start_as_current_span(...)`, around the work.",
             )
         )
-    if not arrived:
+    if not seen.arrived:
         found.append(
             Mistake(
                 "The spans were made but did not arrive in Phoenix; is the provider's endpoint "
@@ -91,6 +89,12 @@ def mistakes_of(
     return found
 
 
+def sentence_on(exercise: Exercise, mistakes: Sequence[Mistake]) -> str:
+    """Return what a verdict says of mistakes: the first; of an answer, each part that is wrong."""
+    told = mistakes if exercise.facts is not None else mistakes[:1]
+    return " ".join(mistake.sentence for mistake in told)
+
+
 def _looks(looks: Sequence[Look], seen: Seen) -> Iterator[Mistake]:
     for look in looks:
         try:
@@ -109,7 +113,7 @@ def _of_the_call(exercise: Exercise, seen: Seen) -> Iterator[Mistake]:
         yield error.mistake
     elif error is not None and not (exercise.raises and isinstance(error, exercise.raises)):
         said = ended(f"Your code raised {sentence_of(error)}").rstrip(".")
-        yield Mistake(f"{said}{_line_of(error, seen.given)}.")
+        yield Mistake(f"{said}{seen.where}.")
     if exercise.raises and error is None and exercise.run is not None:
         yield Mistake(
             f"The call returned as if all were well; the {exercise.raises.__name__} should "
@@ -213,16 +217,3 @@ def _numbering(made: Found) -> Iterator[Mistake]:
 
 def _lacks(error: Exception) -> Mistake:
     return Mistake(f"The trace lacks what this exercise looks at ({sentence_of(error)}).")
-
-
-def _line_of(error: BaseException, given: Sequence[Any]) -> str:
-    """Return where in the student's own code an error arose, as words that end a sentence."""
-    code = [getattr(getattr(one, "__code__", None), "co_filename", None) for one in given]
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in code
-    ]
-    if not frames:
-        return ""
-    frame = frames[-1]
-    line = linecache.getline(frame.filename, frame.lineno or 0).strip()
-    return f" (line {frame.lineno} of its cell" + (f": `{line}`)" if line else ")")

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.embedded.asking import trouble
 from rag_tutorials.course.judging import attempt, cells
-from rag_tutorials.course.judging.comparing import expected_of, mistakes_of
+from rag_tutorials.course.judging.comparing import expected_of, mistakes_of, sentence_on
 from rag_tutorials.course.judging.drawing import Drawing
 from rag_tutorials.course.judging.exercise import Exercise
 from rag_tutorials.course.judging.given import is_empty_function, is_unfinished, wrong_type
@@ -65,8 +65,8 @@ def _judge(course: Surroundings, exercise: Exercise, given: Sequence[Any]) -> Ve
         if _is_untouched(seen):
             return _not_started(exercise)
     expected = expected_of(exercise, seen)
-    arrived = attempt.read(seen, exercise, () if isinstance(expected, Mistake) else expected)
-    mistakes = mistakes_of(exercise, seen, expected, arrived)
+    attempt.read(seen, exercise, () if isinstance(expected, Mistake) else expected)
+    mistakes = mistakes_of(exercise, seen, expected)
     if mistakes:
         drawn = None
         few = bool(expected) or len(seen.found.trace_ids) <= _FEW
@@ -75,7 +75,7 @@ def _judge(course: Surroundings, exercise: Exercise, given: Sequence[Any]) -> Ve
         return _not_yet(exercise, mistakes, seen, drawn)
     for kept in (_failures, _last):
         kept.pop(exercise.id, None)
-    return Verdict(exercise, PASSED, link=_link(seen))
+    return Verdict(exercise, PASSED, link=_link(seen), seen=seen)
 
 
 def _is_untouched(seen: Seen) -> bool:
@@ -99,9 +99,6 @@ def _not_yet(
     exercise: Exercise, mistakes: Sequence[Mistake], seen: Seen, drawn: Drawing | None = None
 ) -> Verdict:
     first = mistakes[0]
-    sentence = first.sentence
-    if exercise.facts is not None:  # each wrong part of an answer is named
-        sentence = " ".join(mistake.sentence for mistake in mistakes)
     # A mistake's own hint comes first; seen again, the next general one joins it.
     general = ""
     if not first.hint or _last.get(exercise.id) == first.sentence:
@@ -113,12 +110,13 @@ def _not_yet(
     return Verdict(
         exercise,
         NOT_YET,
-        sentence,
+        sentence_on(exercise, mistakes),
         expected=drawn.expected() if drawn else "",
         found=found or ("(no span)" if drawn and looks else ""),
         hint=first.hint,
         general_hint=general,
         link=_link(seen),
+        seen=seen,
     )
 
 

@@ -22,6 +22,7 @@ class Seen:
         given: What the student gave to the check.
         returned: What the exercise's ``run`` returned; ``None`` without one.
         error: What it raised.
+        where: In which line of the student's code, as words that end a sentence.
         made: The spans that ended in this process meanwhile, as the SDK has them.
         links: The span ids that each of these links to; Phoenix does not keep links.
         unended: The names of the spans that were started and never ended.
@@ -29,12 +30,14 @@ class Seen:
         late: Whether an attribute was set on a span that had ended.
         deeds: The requests and watched calls, in order.
         found: The spans in Phoenix, those of other processes included.
+        arrived: Whether all that was made, or given, is among them.
     """
 
     course: Surroundings
     given: Sequence[Any]
     returned: Any = None
     error: BaseException | None = None
+    where: str = ""
     made: Found = field(default_factory=Found)
     links: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unended: tuple[str, ...] = ()
@@ -42,6 +45,7 @@ class Seen:
     late: bool = False
     deeds: Sequence[Deed] = ()
     found: Found = field(default_factory=Found)
+    arrived: bool = True
 
     def deeds_of(self, what: str, refused: bool = False) -> list[Deed]:
         """Return the deeds of this name; those that were refused and came again, if asked for."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rag_tutorials.course.embedded.addresses import Link
 from rag_tutorials.course.judging.exercise import Exercise
 from rag_tutorials.course.judging.markup import box, pre, prose
+from rag_tutorials.course.judging.seen import Seen
 
 PASSED, NOT_YET, NOT_STARTED, UNABLE = "passed", "not yet", "not started", "unable"
 
@@ -18,7 +19,7 @@ class Verdict:
 
     ``hint`` belongs to the mistake that ``sentence`` names, ``general_hint`` to the exercise.
     ``state`` is ``passed``, ``not yet``, ``not started``, or ``unable`` (the check could not look:
-    no Phoenix, no provider).
+    no Phoenix, no provider). ``seen`` is what the check looked at, ``None`` where it did not.
     """
 
     exercise: Exercise
@@ -29,6 +30,7 @@ class Verdict:
     hint: str = ""
     general_hint: str = ""
     link: Link | None = None
+    seen: Seen | None = field(default=None, repr=False, compare=False)
 
     @property
     def passed(self) -> bool:
