@@ -28,6 +28,7 @@ MAY_KNOW = {
     "stub_llm": {"stub_llm", "loopback"},
     "services": APPLICATION | {"tracing", "services", "loopback"},
     "course": APPLICATION | {"tracing", "stub_llm", "services", "course", "loopback"},
+    "classroom": {"classroom", "course", "loopback"},
 }
 # The rooms of the packages that have any, each with those that it stands on.
 STANDS_ON: dict[str, dict[str, set[str]]] = {
@@ -41,6 +42,10 @@ STANDS_ON: dict[str, dict[str, set[str]]] = {
         "exercises": {"judging", "equipment"},
         "prepare": {"student", "equipment"},
         "__init__": {"prepare"},
+    },
+    "classroom": {
+        "instructor": set(),
+        "__init__": set(),
     },
     "stub_llm": {
         "language": set(),

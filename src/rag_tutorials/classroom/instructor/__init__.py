@@ -1,0 +1,1 @@
+"""What an instructor runs: the class's server, its people, what they did, its end."""
