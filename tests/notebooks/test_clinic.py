@@ -101,6 +101,14 @@ def test_what_a_program_may_do_wrong_is_told(kernel: Any) -> None:
     assert "CourseError" in kernel.run("clinic.run(print)").error
 
 
+def test_a_program_may_be_called_what_a_module_is_called(kernel: Any) -> None:
+    kernel.run(
+        "def requests(phoenix, project):\n    from requests import get\n    print(get.__name__)"
+    )
+    kernel.run("ran = clinic.examine(requests)")
+    assert kernel.ask("(ran.printed, ran.log, ran.code)") == ("get\n", "", 0)
+
+
 def test_what_arrived_is_drawn_though_the_work_suffers(kernel: Any) -> None:
     [(number, patient)] = [
         (number, each)

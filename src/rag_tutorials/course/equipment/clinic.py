@@ -116,7 +116,8 @@ class Clinic:
             file.write_text(_source(program), encoding="utf-8")
             try:
                 done = subprocess.run(
-                    [sys.executable, str(file), door.url, self._course.project],
+                    # -P: a program called `requests` takes no module's place.
+                    [sys.executable, "-P", str(file), door.url, self._course.project],
                     env={**os.environ, **_SETTINGS},
                     capture_output=True,
                     encoding="utf-8",
