@@ -943,6 +943,116 @@ BOTH = cures(
         ),
     },
 )
+SHARE = cures(
+    "web",
+    "the program sent it no request",
+    {
+        "always on": sick(
+            "web",
+            ("import TraceIdRatioBased", "import ALWAYS_ON"),
+            ("TraceIdRatioBased(share)", "ALWAYS_ON"),
+        ),
+        "the whole share": sick("web", ("5 // 100", "100 / 100")),
+        "a ratio from the environment": cured(
+            "web",
+            (
+                '{"OTEL_TRACES_SAMPLER": "always_on"}',
+                '{"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "1"}',
+            ),
+        ),
+    },
+    {
+        "half of them": (
+            sick("web", ("5 // 100", "50 / 100")),
+            "of 40 requests are root spans",
+        ),
+        "follows a parent": (
+            sick("web", ("TraceIdRatioBased", "ParentBasedTraceIdRatio")),
+            "the program sent it no request",
+        ),
+        "flushed": (
+            sick("web", ("    print(", "    provider.force_flush()\n    print(")),
+            "the program sent it no request",
+        ),
+        "switched off by the environment too": (
+            cured("web", ('"always_on"', '"always_off"')),
+            "the program sent it no request",
+        ),
+        "in percent": (
+            sick("web", ("5 // 100", "100")),
+            "ends with an error: ValueError",
+        ),
+        "one trace of all": (
+            cured(
+                "web",
+                (
+                    '        provider.get_tracer("shop").start_span("request").end()\n',
+                    '        with provider.get_tracer("shop").start_as_current_span("request"):\n            pass\n',
+                ),
+                (
+                    "    for _ in",
+                    '    first = provider.get_tracer("shop").start_as_current_span("request")\n    first.__enter__()\n    for _ in',
+                ),
+                ("    print(", "    first.__exit__(None, None, None)\n    print("),
+            ),
+            "1 of 40 requests are root spans named `request`, among 41 spans",
+        ),
+        "one too many": (
+            cured("web", ("range(40)", "range(41)")),
+            "41 of 40 requests are root spans",
+        ),
+    },
+)
+OLD_PRICE = cures(
+    "report",
+    "Phoenix computes $0.00900; the bill is $0.00500",
+    {
+        "the alias itself": sick("report", ('meant["gpt-4o"]', '"gpt-4o"')),
+        "a renewed table": sick("report", ("gpt-4o-2024-05-13", "gpt-4o-2024-08-06")),
+    },
+    {
+        "fewer tokens": (
+            sick("report", ('answer["usage"]["prompt_tokens"]', "400")),
+            "`llm.token_count.prompt`",
+        ),
+        "a price of one's own": (
+            sick(
+                "report",
+                (
+                    "        print(",
+                    '        span.set_attribute("llm.cost.total", 0.005)\n        print(',
+                ),
+            ),
+            "Phoenix computes $0.00900; the bill is $0.00500",
+        ),
+        "a smaller model": (
+            sick("report", ('meant["gpt-4o"]', '"gpt-4o-mini"')),
+            "the bill is $0.00500",
+        ),
+        "no model": (
+            sick("report", ('        span.set_attribute("llm.model_name", meant["gpt-4o"])\n', "")),
+            "Phoenix computes nothing; the bill is $0.00500",
+        ),
+        "another row of the table": (
+            sick("report", ('meant["gpt-4o"]', 'meant["gpt-4"]')),
+            "the bill is $0.00500",
+        ),
+        "another model asked for": (
+            cured("report", ('{"model": "gpt-4o"}', '{"model": "gpt-4o-2024-08-06"}')),
+            "does not say any more that `gpt-4o` was asked for",
+        ),
+        "priced twice": (
+            cured(
+                "report",
+                (
+                    "        print(",
+                    '        again = {**span.attributes, "openinference.span.kind": "LLM"}\n        tracer.start_span("again", attributes=again).end()\n        print(',
+                ),
+            ),
+            "Phoenix computes $0.01000; the bill is $0.00500",
+        ),
+    },
+)
 ATTEMPTS = [
     *PORT,
     *GRPC,
@@ -960,4 +1070,6 @@ ATTEMPTS = [
     *ALIAS,
     *AGAIN,
     *BOTH,
+    *SHARE,
+    *OLD_PRICE,
 ]
