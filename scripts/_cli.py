@@ -47,6 +47,8 @@ def _run(course: Checkout, options: argparse.Namespace) -> int:
         return examine(course)
     if options.command in ("progress", "reset"):
         return run_module(course, options)
+    if options.command in ("join", "leave"):
+        return run_membership(course, options)
     if options.command == "pythons":
         return _pythons.main(course, options.versions)
     kind: Kind = "test" if options.command in WITH_TESTS or options.test else "lab"
@@ -98,7 +100,43 @@ def site_command(course: Checkout, *arguments: str) -> list[str | Path]:
 
 
 def run_module(course: Checkout, options: argparse.Namespace) -> int:
-    """Run the command in the course's environment, which must be there: it sets nothing up.
+    """Run the command in the course's environment.
+
+    Raises:
+        CommandError: the environment cannot be used.
+
+    """
+    command: list[str] = []
+    if options.command == "progress" and options.reset:
+        command += ["--reset", options.reset]
+    elif options.command == "reset" and options.lesson:
+        command += [options.lesson]
+    command += ["--yes"] if options.yes else []
+    return _run_in(course, f"rag_tutorials.course.student.{options.command}", command, {})
+
+
+def run_membership(course: Checkout, options: argparse.Namespace) -> int:
+    """Join a class or leave it, in the course's environment.
+
+    The code goes there in a variable: command lines can be read by every user of a machine.
+
+    Raises:
+        CommandError: the environment cannot be used.
+
+    """
+    command = [options.command]
+    setting: dict[str, str] = {}
+    if options.command == "join":
+        command += [f"--name={options.name}"] if options.name else []
+        command += ["--verdicts-only"] if options.verdicts_only else []
+        setting = {"COURSE_CLASS": options.code} if options.code else {}
+    return _run_in(course, "rag_tutorials.classroom.student.commands", command, setting)
+
+
+def _run_in(
+    course: Checkout, module: str, arguments: Sequence[str], setting: Mapping[str, str]
+) -> int:
+    """Run a module in the course's environment, which must be there: it sets nothing up.
 
     Raises:
         CommandError: the environment cannot be used.
@@ -109,17 +147,8 @@ def run_module(course: Checkout, options: argparse.Namespace) -> int:
             f"The course's environment, .venv, is not usable: {problem}."
             " Run: python scripts/course.py setup"
         )
-    command: list[str | Path] = [
-        course.python,
-        "-m",
-        f"rag_tutorials.course.student.{options.command}",
-    ]
-    if options.command == "progress" and options.reset:
-        command += ["--reset", options.reset]
-    elif options.command == "reset" and options.lesson:
-        command += [options.lesson]
-    command += ["--yes"] if options.yes else []
-    env = course.environment()
+    env = {**course.environment(), **setting}
+    command: list[str | Path] = [course.python, "-m", module, *arguments]
     return subprocess.run(command, cwd=course.root, env=env, check=False).returncode
 
 
@@ -240,6 +269,12 @@ def _parser() -> argparse.ArgumentParser:
     reset.add_argument("lesson", nargs="?", help="a lesson, such as 01; without it, all")
     for asks in (progress, reset):
         asks.add_argument("--yes", action="store_true", help="do not ask")
+    join = commands.add_parser("join", help="join a class with the code of your instructor")
+    join.add_argument("code", nargs="?", help="the class code; without it you are asked")
+    join.add_argument("--name", help="your name, where the code does not carry it")
+    only = "send neither traces nor what a check saw, verdicts alone"
+    join.add_argument("--verdicts-only", action="store_true", help=only)
+    commands.add_parser("leave", help="leave the class: nothing is sent any more")
     setup = commands.add_parser("setup", help="set up without opening anything")
     setup.add_argument("--test", action="store_true", help="with what the tests need")
     return parser

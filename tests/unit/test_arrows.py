@@ -28,7 +28,7 @@ MAY_KNOW = {
     "stub_llm": {"stub_llm", "loopback"},
     "services": APPLICATION | {"tracing", "services", "loopback"},
     "course": APPLICATION | {"tracing", "stub_llm", "services", "course", "loopback"},
-    "classroom": {"classroom", "course", "loopback"},
+    "classroom": {"classroom", "course", "loopback", "io_utils"},
 }
 # The rooms of the packages that have any, each with those that it stands on.
 STANDS_ON: dict[str, dict[str, set[str]]] = {
@@ -44,8 +44,10 @@ STANDS_ON: dict[str, dict[str, set[str]]] = {
         "__init__": {"prepare"},
     },
     "classroom": {
-        "instructor": set(),
-        "__init__": set(),
+        "base": set(),
+        "student": {"base"},
+        "instructor": {"base"},
+        "__init__": {"student"},
     },
     "stub_llm": {
         "language": set(),

@@ -1,1 +1,9 @@
-"""A class on one Phoenix: students who join it, and the instructor who holds it."""
+"""A class on one Phoenix: students join it, an instructor watches, helps and grades.
+
+A student who joins nothing meets nothing of it: the course finds it by name, if there is a
+membership.
+"""
+
+from rag_tutorials.classroom.student.joining import join, leave
+
+__all__ = ["join", "leave"]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rag_tutorials import embeddings, qa
+from rag_tutorials.course.base.companion import Companion, find
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.base.manifest import load_lessons
 from rag_tutorials.course.base.places import close_state, course_root
 from rag_tutorials.course.embedded import background, environment, surroundings
 from rag_tutorials.course.embedded.diagnosis import Diagnosis, diagnose
+from rag_tutorials.course.embedded.finding import Finding
 from rag_tutorials.course.embedded.importing import version_remark
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.embedded.storage import Storage, traces_dir
@@ -42,6 +45,7 @@ class Course(Traces):
         super().__init__(project, phoenix)
         self.root = root
         self.llm = llm
+        self.companion: Companion | None = None
 
     @property
     def data(self) -> Path:
@@ -91,7 +95,9 @@ class Course(Traces):
             proof.note(verdict)
         elif verdict.passed:
             kept.remember(exercise_id)
-        return verdict
+        if self.companion:
+            self.companion.checked(self.project, verdict)
+        return replace(verdict, seen=None)  # a notebook keeps what a cell shows
 
     def predict(self, prediction_id: str, guess: Any = ...) -> None:
         """Keep what you think will be in a trace, before the cell goes on and shows it.
@@ -99,7 +105,9 @@ class Course(Traces):
         Raises:
             CourseError: there is no such prediction, or this cannot be a guess.
         """
-        predicting.predict(catalog.find_prediction(prediction_id), guess)
+        was_kept = predicting.predict(catalog.find_prediction(prediction_id), guess)
+        if was_kept and self.companion:
+            self.companion.predicted(self.project, prediction_id, None)
 
     def reveal(self, prediction_id: str, what: Any, expect: int = 1) -> Revealed:
         """Draw a trace as :meth:`show` does, and say above it what you predicted and what is true.
@@ -111,7 +119,10 @@ class Course(Traces):
             CourseError: there is no such prediction, or the trace is not in Phoenix.
             AssertionError: where solutions are proven (CI), the answer is not what the trace says.
         """
-        return predicting.reveal(self, catalog.find_prediction(prediction_id), what, expect)
+        revealed = predicting.reveal(self, catalog.find_prediction(prediction_id), what, expect)
+        if revealed.right is not None and self.companion:
+            self.companion.predicted(self.project, prediction_id, revealed.right)
+        return revealed
 
     def quiz(self, name: str, answers: Mapping[str, Any] | None = None) -> Asked | Marked:
         """Draw the traces of a quiz (``"entrance"``, ``"exit"``), or mark answers to them.
@@ -125,15 +136,21 @@ class Course(Traces):
         one = catalog.find_quiz(name)
         if answers is None:
             return quizzing.ask(self, one)
-        return quizzing.mark(self, one, answers, explain=name == "exit")
+        marked = quizzing.mark(self, one, answers, explain=name == "exit")
+        if marked.given and self.companion:
+            self.companion.marked(self.project, name, marked.right, marked.of)
+        return marked
 
     def doctor(self) -> Diagnosis:
         """Say why nothing is in Phoenix: what stands between a span and its place there.
 
         Address, project, provider, the exporter's last error, sampler, a disabled SDK, a proxy, the
-        disk, in this order; each finding with what to do.
+        disk, in this order; each finding with what to do. Last, how sending to a class goes.
         """
-        return diagnose(self.phoenix, self.project)
+        found = diagnose(self.phoenix, self.project)
+        if self.companion:
+            found = Diagnosis((*found.findings, Finding("class", *self.companion.finding())))
+        return found
 
     def progress(self, all: bool = False) -> Table:
         """Return how this lesson's exercises and predictions stand, or the whole course's.
@@ -151,7 +168,8 @@ def prepare(name: str) -> Course:
     """Get ready to trace in the notebook ``name``; safe to call again.
 
     Reads ``.env``, chooses the LLM, claims a Phoenix port and a folder for the traces that no other
-    kernel has, imports Phoenix (quickly and quietly), and prints two lines.
+    kernel has, imports Phoenix (quickly and quietly), and prints two lines; who has joined a class
+    reads one more.
 
     Raises:
         CourseError: with the cause and the remedy in one sentence.
@@ -175,7 +193,25 @@ def prepare(name: str) -> Course:
     cells.listen()
     print(f"{name} is ready. Answers come from {course.llm.description}.")
     print(f"Phoenix will be at {course.phoenix.browser_url}")
+    accompany()
     return course
+
+
+def accompany() -> None:
+    """Let the class that this checkout has joined come along, if there is a course and a class.
+
+    A class that cannot come along is a printed sentence: the lesson goes on without it.
+    """
+    for course in _current:
+        try:
+            course.companion = find()
+        except CourseError as error:
+            course.companion = None
+            print(error)
+        companion = course.companion
+        course.phoenix.listeners[:] = [companion.accepted] if companion else []
+        if companion:
+            print(companion.opened(course.project))
 
 
 def _check_name(name: str, lessons: Sequence[str]) -> None:

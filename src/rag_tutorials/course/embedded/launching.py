@@ -13,7 +13,7 @@ from typing import Any
 
 from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.course.base.places import close_to_others
-from rag_tutorials.course.embedded import running
+from rag_tutorials.course.embedded import running, tap
 from rag_tutorials.course.embedded.door import own_user_only
 from rag_tutorials.course.embedded.fast_imports import without_collection
 from rag_tutorials.course.embedded.guards import put_around
@@ -34,6 +34,8 @@ def guard(package: Any, phoenix: EmbeddedPhoenix | None) -> None:
         real_time = thread_server.time
         thread_server.time = lambda: real_time() / _SLOWNESS
     own_user_only(thread_server)
+    if phoenix is not None:
+        tap.put_in(thread_server, phoenix.listeners)
     put_around(package.launch_app, lambda launch: _Launcher(launch, package, phoenix).launch_app)
 
 

@@ -9,11 +9,12 @@ from rag_tutorials.course.embedded import addresses, environment
 from rag_tutorials.course.embedded.mishaps import Mishaps
 from rag_tutorials.course.embedded.ports import free_port
 from rag_tutorials.course.embedded.storage import Storage
+from rag_tutorials.course.embedded.tap import Listener
 from rag_tutorials.loopback import HOST
 
 
 class EmbeddedPhoenix:
-    """The Phoenix of this kernel: its port, the folder of its traces, its version.
+    """The Phoenix of this kernel: its port, the folder of its traces, its version, who listens.
 
     Whoever needs one of them is given this object or the value. Only :meth:`use_port` tells
     Phoenix, which reads the environment.
@@ -25,6 +26,7 @@ class EmbeddedPhoenix:
         self.port = free_port(preferred_port)
         self.mishaps = Mishaps(storage.path)
         self.version = metadata.version("arize-phoenix")
+        self.listeners: list[Listener] = []
 
     @property
     def folder(self) -> Path:

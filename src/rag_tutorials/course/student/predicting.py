@@ -14,8 +14,8 @@ from rag_tutorials.course.traces.view import show, showable
 _guesses: dict[str, Any] = {}
 
 
-def predict(prediction: Prediction, guess: Any) -> None:
-    """Keep a guess; ``...`` is none.
+def predict(prediction: Prediction, guess: Any) -> bool:
+    """Keep a guess, and say whether it was one; ``...`` is none.
 
     Raises:
         CourseError: this cannot be a guess. It stops the cell before the answer is shown.
@@ -28,6 +28,7 @@ def predict(prediction: Prediction, guess: Any) -> None:
         if not proof.proving():
             kept.remember_guess(prediction.id, guess)
     _guesses[prediction.id] = guess
+    return guess is not NO_GUESS
 
 
 def reveal(course: Traces, prediction: Prediction, what: Any, expect: int) -> Revealed:

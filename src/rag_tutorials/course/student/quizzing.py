@@ -44,11 +44,15 @@ class Asked:
 
 
 class Marked:
-    """How many answers to a quiz were right; of the exit, also which were not."""
+    """How many answers to a quiz were right; of the exit, also which were not.
 
-    def __init__(self, right: int, of: int, lines: list[str]) -> None:
+    ``given`` says whether there were answers at all.
+    """
+
+    def __init__(self, right: int, of: int, lines: list[str], given: bool = True) -> None:
         self.right = right
         self.of = of
+        self.given = given
         self._lines = lines
 
     def __repr__(self) -> str:
@@ -83,7 +87,7 @@ def mark(traces: Traces, quiz: Quiz, answers: Mapping[str, Any], explain: bool) 
     of = len(quiz.cases)
     given = {letter: answer for letter, answer in answers.items() if answer is not ...}
     if not given:
-        return Marked(0, of, ["No answers yet: put a finding where each `...` is."])
+        return Marked(0, of, ["No answers yet: put a finding where each `...` is."], given=False)
     truth = truths(quiz, _found(traces, quiz))
     right = sum(truth[letter] == answer for letter, answer in given.items())
     if not proof.proving():
