@@ -77,6 +77,15 @@ class Kernel:
                 case "status" if content["execution_state"] == "idle":
                     return output
 
+    def send_until_it_prints(self, code: str) -> str:
+        """Start a cell, and return when it has printed: by then it is under way."""
+        message_id = self.send(code)
+        told: tuple[Any, ...] = ()
+        while told != ("stream", message_id):
+            message = self.client.get_iopub_msg(timeout=120)
+            told = (message["msg_type"], message["parent_header"].get("msg_id"))
+        return message_id
+
     def run(self, code: str) -> Output:
         """Run a cell to its end."""
         return self.wait(self.send(code))

@@ -118,9 +118,8 @@ def test_an_interrupt_of_the_waiting_opening_does_no_harm(
 ) -> None:
     kernel = start_kernel(environment)
     assert importing(kernel)
-    waiting = kernel.send("print('on', flush=True)\n" + OPENING[0].format(name="00_start_here"))
-    while kernel.client.get_iopub_msg(timeout=120)["msg_type"] != "stream":
-        pass
+    opening = OPENING[0].format(name="00_start_here")
+    waiting = kernel.send_until_it_prints(f"print('on', flush=True)\n{opening}")
     kernel.manager.interrupt_kernel()
     assert "KeyboardInterrupt" in kernel.wait(waiting).error
     assert importing(kernel)

@@ -115,9 +115,7 @@ def test_a_bare_launch_again_keeps_the_traces(opened: list[Opened]) -> None:
 
 def test_an_interrupt_leaves_phoenix_running(opened: list[Opened]) -> None:
     kernel = opened[0].kernel
-    running = kernel.send("print('on', flush=True); __import__('time').sleep(60)")
-    while kernel.client.get_iopub_msg(timeout=120)["msg_type"] != "stream":
-        pass
+    running = kernel.send_until_it_prints("print('on', flush=True); __import__('time').sleep(60)")
     kernel.manager.interrupt_kernel()
     assert "KeyboardInterrupt" in kernel.wait(running).error
     kernel.run(TRACE.format(name="after the interrupt"))

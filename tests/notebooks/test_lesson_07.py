@@ -71,7 +71,7 @@ def export(url: str, key: str, name: str = "request") -> SpanExportResult:
     return results[0]
 
 
-def eventually(look: Callable[[], Any], seconds: float = 20) -> Any:
+def eventually(look: Callable[[], Any], seconds: float = 120) -> Any:
     deadline = time.monotonic() + seconds
     while not (seen := look()) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -256,13 +256,8 @@ def test_a_notebook_with_phoenix_inside(
         f'{{"argv": {command}, "display_name": "bare", "language": "python"}}', "utf-8"
     )
     notebook = run_notebook(kernel.parent, surroundings | ports(), tmp_path)
-    [said] = [
-        output["text"]
-        for cell in notebook.cells
-        if cell["id"] == "read-back"
-        for output in cell["outputs"]
-        if output.get("name") == "stdout"
-    ]
+    [cell] = [one for one in notebook.cells if one["id"] == "read-back"]
+    said = "".join(one["text"] for one in cell["outputs"] if one.get("name") == "stdout")
     assert sorted(line for line in said.splitlines() if not line.startswith("http")) == [
         "CHAIN answer UNSET",
         "LLM ChatCompletion OK",
