@@ -66,6 +66,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     remove = each.add_parser("remove", parents=[where], help="end somebody's code and user")
     remove.add_argument("name", help="who, as they were added")
 
+    show = each.add_parser("show", parents=[where], help="where everyone stands, in the terminal")
+    show.add_argument("--once", action="store_true", help="once, everybody; else until Ctrl-C")
+    show.add_argument(
+        "--lesson", metavar="LESSON", help="such as 03, or all (default: that of most students)"
+    )
+    page = each.add_parser("page", parents=[where], help="the same as a page in your browser")
+    page.add_argument("--port", type=int, default=6061, help="its port (default 6061)")
+
     end = each.add_parser("end", parents=[where], help="export everything, then delete it; asks")
     end.add_argument("--yes", action="store_true", help="do not ask")
     end.add_argument(

@@ -12,7 +12,24 @@ from collections.abc import Callable, Sequence
 
 from rag_tutorials.course.base.errors import CourseError
 
-COMMANDS: dict[str, Callable[..., int]] = {}
+
+def show(folder: str | None, lesson: str | None, once: bool) -> int:
+    """Draw the class as a table."""
+    from rag_tutorials.classroom.instructor import table, watching
+
+    _, watch = watching.watch_class(folder)
+    return table.show(watch, table.chosen(watch, lesson), once=once)
+
+
+def page(folder: str | None, port: int) -> int:
+    """Serve the class as a page."""
+    from rag_tutorials.classroom.instructor import page, watching
+
+    reader, watch = watching.watch_class(folder)
+    return page.serve(reader, watch, port)
+
+
+COMMANDS: dict[str, Callable[..., int]] = {"show": show, "page": page}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
