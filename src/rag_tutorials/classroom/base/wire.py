@@ -229,9 +229,14 @@ def annotation_of(report: Report) -> dict[str, Any]:
         "name": report.name,
         "annotator_kind": "CODE",
         "identifier": str(report.attempt),
-        "result": {"label": report.state, "explanation": report.sentence or None},
+        "result": {"label": report.state, "explanation": _clean(report.sentence) or None},
         "metadata": {"attempt": report.attempt, "student": report.student},
     }
+
+
+def _clean(text: str) -> str:
+    """Return a text that every database takes: without half characters and NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _key_value(key: str, value: Any) -> KeyValue:
@@ -244,6 +249,6 @@ def _any_value(value: Any) -> AnyValue:
     if isinstance(value, int):
         return AnyValue(int_value=value)
     if isinstance(value, str):
-        return AnyValue(string_value=value)
+        return AnyValue(string_value=_clean(value))
     assert isinstance(value, Sequence)
     return AnyValue(array_value=ArrayValue(values=map(_any_value, value)))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import threading
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from rag_tutorials.classroom.base import membership
 from rag_tutorials.classroom.base.membership import Membership
@@ -22,7 +22,6 @@ from rag_tutorials.course.judging.verdict import NOT_YET, PASSED, Verdict
 
 _ALONE = "The lesson goes on alone."
 _current: list[ClassCompanion] = []
-Told = ParamSpec("Told")
 
 
 def companion(setting: str) -> ClassCompanion | None:
@@ -38,161 +37,168 @@ def companion(setting: str) -> ClassCompanion | None:
         member = join_by_setting(setting) if setting else membership.read()
     except CourseError as error:
         raise CourseError(f"{error} {_ALONE}") from None
-    if _current and _current[0].member != member:
-        _current.pop().close()
-    if member is not None and not _current:
-        try:
-            _current.append(ClassCompanion(member))
-        except OSError as error:
-            raise CourseError(
-                f"What the class is to get cannot be kept on this disk ({sentence_of(error)}). "
-                f"{_ALONE}"
-            ) from error
-    return _current[0] if _current else None
-
-
-def _never_an_error(
-    tell: Callable[Concatenate[ClassCompanion, Told], None],
-) -> Callable[Concatenate[ClassCompanion, Told], None]:
-    """Let nothing that goes wrong here reach a cell; it is kept for :meth:`finding`."""
-
-    def told(self: ClassCompanion, /, *args: Told.args, **kwargs: Told.kwargs) -> None:
-        try:
-            tell(self, *args, **kwargs)
-        except Exception as error:
-            self.mishap = sentence_of(error)
-
-    told.__doc__ = tell.__doc__
-    return told
+    if member is None:
+        return None
+    if not _current:
+        _current.append(ClassCompanion())
+    try:
+        _current[0].renew()
+    except OSError as error:
+        raise CourseError(
+            f"What the class is to get cannot be kept on this disk ({sentence_of(error)}). {_ALONE}"
+        ) from error
+    return _current[0]
 
 
 class ClassCompanion:
-    """Tells the class what happens, from a thread of its own (:class:`Uplink`)."""
+    """Tells the class what happens, from a thread of its own (:class:`Uplink`).
 
-    def __init__(self, member: Membership) -> None:
-        """Begin to accompany.
+    Whoever joins another class, joins again with a new code, or leaves, elsewhere or here, needs no
+    new kernel.
+    """
+
+    def __init__(self) -> None:
+        self.mishap = ""
+        self._opened: set[tuple[str, str]] = set()
+        self._file = state_dir() / MEMBERSHIP
+        self._stamp: tuple[int, int] | None = None
+        self._uplink: Uplink | None = None
+        self._renewing = threading.Lock()
+        atexit.register(self.close)
+
+    def renew(self) -> Uplink | None:
+        """Return the way to the class that the membership names now; ``None``: there is none.
 
         Raises:
             OSError: what is to be sent cannot be kept on the disk.
         """
-        self.member = member
-        self.mishap = ""
-        self._opened: set[str] = set()
-        self._file = state_dir() / MEMBERSHIP
-        self._seen_file = self._stamp()
-        self._uplink = Uplink(member, spool_of(member), still=self._is_member)
-        atexit.register(self.close)
+        with self._renewing:
+            stamp = self._look()
+            if stamp != self._stamp:
+                self._replace(_member())
+                self._stamp = stamp
+            return self._uplink
 
     def close(self) -> None:
         """Send what can be sent in two seconds, and end; the rest waits on the disk."""
-        atexit.unregister(self.close)
-        with suppress(OSError):
+        if self._uplink is not None:
             self._uplink.close()
 
     def opened(self, lesson: str) -> str:
         """Report that a lesson was opened; return what is sent, and to whom."""
-        self._report_opened(lesson)
-        sent = "checks and predictions" if self.member.verdicts_only else "checks and traces"
-        line = (
-            f"Your {sent} go to the class at {self.member.url}, as {self.member.slug}. "
-            f"To end that: {LEAVE}"
-        )
-        with suppress(OSError):
-            status = self._uplink.status
-            if status.trouble:
-                line += (
-                    f"\nThe class did not get all yet: {status.trouble}; "
-                    f"{amount(status.reports, status.bytes_of_spans)} wait."
-                )
-            if status.dropped:
-                line += f"\n{_dropped(status.dropped)}"
+        self._tell(lambda uplink: self._report_opened(uplink, lesson))
+        if self._uplink is None:
+            return ""
+        member, status = self._uplink.member, self._uplink.status
+        sent = "checks and predictions" if member.verdicts_only else "checks and traces"
+        line = f"Your {sent} go to the class at {member.url}, as {member.slug}. To end it: {LEAVE}"
+        if status.trouble:
+            waiting = amount(status.reports, status.bytes_of_spans)
+            line += f"\nThe class did not get all yet: {status.trouble}; {waiting} wait."
+        if status.dropped:
+            line += f"\n{_dropped(status.dropped)}."
         return line
 
-    @_never_an_error
-    def _report_opened(self, lesson: str) -> None:
-        if lesson not in self._opened:
-            self._opened.add(lesson)
-            self._report(OPENED, lesson, OPENED)
-
-    @_never_an_error
     def accepted(self, body: bytes, encoding: str, project: str | None) -> None:
         """Keep spans for sending."""
-        self._uplink.take(body, encoding, project)
+        self._tell(lambda uplink: uplink.take(body, encoding, project))
 
-    @_never_an_error
     def checked(self, lesson: str, verdict: Verdict) -> None:
         """Report a verdict, with what was looked at."""
-        exercise = verdict.exercise.id
         judged = verdict.state in (PASSED, NOT_YET)
-        self._report(
-            CHECK,
-            lesson,
-            exercise,
-            state=verdict.state,
-            sentence=verdict.sentence,
-            attempt=self._uplink.attempt(exercise, judged),
-            trace_ids=_trace_ids(verdict.seen) if judged else (),
-            project=project_of(self.member.slug, lesson),
+        exercise = verdict.exercise.id
+        self._tell(
+            lambda uplink: uplink.report(
+                _report(
+                    uplink,
+                    CHECK,
+                    lesson,
+                    exercise,
+                    state=verdict.state,
+                    sentence=verdict.sentence,
+                    attempt=uplink.attempt(exercise, judged),
+                    trace_ids=_trace_ids(verdict.seen) if judged else (),
+                    project=project_of(uplink.member.slug, lesson),
+                )
+            )
         )
 
-    @_never_an_error
     def predicted(self, lesson: str, prediction_id: str, right: bool | None) -> None:
         """Report a prediction."""
-        self._report(PREDICTION, lesson, prediction_id, right=right)
+        self._tell(
+            lambda uplink: uplink.report(
+                _report(uplink, PREDICTION, lesson, prediction_id, right=right)
+            )
+        )
 
-    @_never_an_error
     def marked(self, lesson: str, quiz: str, right: int, of: int) -> None:
         """Report a quiz."""
-        self._report(QUIZ, lesson, quiz, right=right, of=of)
+        self._tell(
+            lambda uplink: uplink.report(_report(uplink, QUIZ, lesson, quiz, right=right, of=of))
+        )
 
     def finding(self) -> tuple[str, str]:
         """Say how sending goes, and what to do."""
         try:
-            status = self._uplink.status
+            uplink = self.renew()
         except OSError as error:
             return f"what is to be sent cannot be kept ({sentence_of(error)})", "free some space"
-        where = f"the class at {self.member.url}"
-        if not self._is_member():
-            return f"you have left {where}", ""
+        if uplink is None:
+            return "you are in no class", ""
+        where, status = f"the class at {uplink.member.url}", uplink.status
         waiting = amount(status.reports, status.bytes_of_spans)
-        if status.trouble or status.dropped or self.mishap:
-            parts = [f"{where}: {status.trouble}"] if status.trouble else [where]
-            parts += [f"{waiting} wait and are sent later"] if waiting != "nothing" else []
-            parts += [_dropped(status.dropped)] if status.dropped else []
-            parts += [f"could not be kept: {self.mishap}"] if self.mishap else []
-            return "; ".join(parts), "tell your instructor; your lesson does not need the class"
-        return f"{where} gets what you do; {waiting} waits", ""
+        if not (status.trouble or status.dropped or self.mishap):
+            return f"{where} gets what you do; {waiting} waits", ""
+        parts = [f"{where}: {status.trouble}" if status.trouble else where]
+        parts += [f"{waiting} wait and are sent later"] if waiting != "nothing" else []
+        parts += [_dropped(status.dropped)] if status.dropped else []
+        parts += [f"could not be told: {self.mishap}"] if self.mishap else []
+        return "; ".join(parts), "tell your instructor; your lesson does not need the class"
 
-    def _report(self, event: str, lesson: str, name: str, **more: Any) -> None:
-        self._uplink.report(
-            Report(
-                student=self.member.slug,
-                event=event,
-                lesson=lesson,
-                name=name,
-                when=datetime.now(UTC),
-                **more,
-            )
-        )
+    def _tell(self, tell: Callable[[Uplink], None]) -> None:
+        """Tell the class of now; nothing that goes wrong reaches a cell, but :meth:`finding`."""
+        try:
+            uplink = self.renew()
+            if uplink is not None:
+                tell(uplink)
+        except Exception as error:
+            self.mishap = sentence_of(error)
 
-    def _is_member(self) -> bool:
-        """Say whether the membership is still this one; a command may end it at any time."""
-        stamp = self._stamp()
-        if stamp != self._seen_file:
-            try:
-                if membership.read() != self.member:
-                    return False
-            except CourseError:
-                return False
-            self._seen_file = stamp
-        return stamp is not None
+    def _report_opened(self, uplink: Uplink, lesson: str) -> None:
+        now = (lesson, uplink.member.digest)
+        if now not in self._opened:
+            self._opened.add(now)
+            uplink.report(_report(uplink, OPENED, lesson, OPENED))
 
-    def _stamp(self) -> tuple[int, int] | None:
+    def _replace(self, member: Membership | None) -> None:
+        """Be in another class, or in none."""
+        if self._uplink is not None:
+            if member == self._uplink.member:
+                return
+            self._uplink.close(0)
+            self._uplink = None
+        if member is not None:
+            self._uplink = Uplink(member, spool_of(member), still=lambda: _member() == member)
+
+    def _look(self) -> tuple[int, int] | None:
+        """Return what changes when the membership does."""
         try:
             found = self._file.stat()
         except OSError:
             return None
         return found.st_mtime_ns, found.st_ino
+
+
+def _report(uplink: Uplink, event: str, lesson: str, name: str, **more: Any) -> Report:
+    student, now = uplink.member.slug, datetime.now(UTC)
+    return Report(student=student, event=event, lesson=lesson, name=name, when=now, **more)
+
+
+def _member() -> Membership | None:
+    try:
+        return membership.read()
+    except CourseError:
+        return None
 
 
 def _trace_ids(seen: Seen | None) -> tuple[str, ...]:

@@ -69,6 +69,17 @@ def pieces(file: Path) -> Iterator[Piece]:
                     yield Piece(one, project)
 
 
+def spans_in(body: bytes, encoding: str) -> int:
+    """Return how many spans a request holds; 0 where it is none."""
+    try:
+        unpack = _UNPACK.get(encoding)
+        request = ExportTraceServiceRequest.FromString(unpack(body) if unpack else body)
+    except (DecodeError, OSError, EOFError, zlib.error):
+        return 0
+    scopes = (scope for one in request.resource_spans for scope in one.scope_spans)
+    return sum(len(scope.spans) for scope in scopes)
+
+
 def mentions(file: Path, trace_ids: Collection[str]) -> bool:
     """Say whether a file may hold spans of these traces: quickly, without reading the spans."""
     wanted = [bytes.fromhex(one) for one in trace_ids]

@@ -123,6 +123,20 @@ class Spool:
                 self.count_dropped(lost)
                 excess -= size
 
+    @property
+    def next_bulk(self) -> float:
+        """When any kernel may send the next batch that is not urgent (seconds since 1970)."""
+        try:
+            return (self.folder / "bulk.time").stat().st_mtime
+        except OSError:
+            return 0.0
+
+    @next_bulk.setter
+    def next_bulk(self, moment: float) -> None:
+        file = self.folder / "bulk.time"
+        file.touch(PRIVATE)
+        os.utime(file, (moment, moment))
+
     # Reports
 
     def add_report(self, report: Report) -> None:

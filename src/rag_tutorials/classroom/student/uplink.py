@@ -31,7 +31,7 @@ from rag_tutorials.classroom.base.wire import (
     move_to_class,
     report_request,
 )
-from rag_tutorials.classroom.student.segment import mentions, pieces
+from rag_tutorials.classroom.student.segment import mentions, pieces, spans_in
 from rag_tutorials.classroom.student.spool import LIMIT, Spool
 from rag_tutorials.course.base.errors import sentence_of
 
@@ -98,10 +98,11 @@ class Uplink:
         self._changed = threading.Condition()
         self._ending = False
         self._hurry = False
+        self._held: list[Report] = []  # for which the disk has no room
+        self._lost = 0  # spans that it had no room for
         self._fresh = False  # spans that are not closed for sending
         self._not_before = 0.0
         self._wait = _FIRST_WAIT_S
-        self._next_bulk = 0.0
         self._due: dict[Path, tuple[float, int]] = {}  # of an annotation: when, and which try
         self._ahead: list[str] = []  # further traces that were judged
         self._sent: dict[Path, set[bytes]] = {}  # spans that overtook the rest of their file
@@ -118,13 +119,14 @@ class Uplink:
             body: The request as it came.
             encoding: ``gzip``, ``deflate``, or empty.
             project: The project that a header of the request named.
-
-        Raises:
-            OSError: there is no room.
         """
         if self.member.verdicts_only:
             return
-        self._spool.append(body, encoding, project)
+        try:
+            self._spool.append(body, encoding, project)
+        except OSError:
+            self._lost += spans_in(body, encoding)
+            return
         if not self._fresh:
             self._fresh = True
             self._wake.set()
@@ -134,9 +136,6 @@ class Uplink:
 
         Of a check, the spans of its first trace follow at once, then the verdict as an annotation
         on it. With ``verdicts_only``, traces and evidence are taken out of it.
-
-        Raises:
-            OSError: there is no room.
         """
         if self.member.verdicts_only:
             report = replace(report, trace_ids=(), project="", evidence="")
@@ -144,27 +143,32 @@ class Uplink:
             report = replace(report, evidence="")
         if report.trace_ids:
             self._spool.seal()
-        self._spool.add_report(report)
+        try:
+            self._spool.add_report(report)
+        except OSError:
+            self._held.append(report)
         self._wake.set()
 
     def attempt(self, exercise: str, another: bool) -> int:
         """Return which attempt at an exercise this is; ``another`` counts one more.
 
-        Raises:
-            OSError: the count cannot be kept.
+        It is 0 where the count cannot be kept.
         """
-        return self._spool.attempt(exercise, another)
-
-    def drop(self, spans: int) -> None:
-        """Count spans that could not be kept."""
-        with contextlib.suppress(OSError):
-            self._spool.count_dropped(spans)
+        try:
+            return self._spool.attempt(exercise, another)
+        except OSError:
+            return 0
 
     @property
     def status(self) -> Status:
         """How sending goes, as far as it is known; the class is not asked."""
         reports, bytes_of_spans = self._spool.waiting()
-        return Status(reports, bytes_of_spans, self._spool.dropped, self._spool.trouble)
+        return Status(
+            reports + len(self._held),
+            bytes_of_spans,
+            self._spool.dropped + self._lost,
+            self._spool.trouble,
+        )
 
     # What waits for the class
 
@@ -175,7 +179,7 @@ class Uplink:
         self._wake.set()
         try:
             with self._changed:
-                while self._fresh or self._spool.has_work():
+                while self._fresh or self._held or self._spool.has_work():
                     left = deadline - time.monotonic()
                     if left <= 0 or not self._thread.is_alive():
                         return False
@@ -217,22 +221,40 @@ class Uplink:
                     self._fresh = False
                     self._spool.seal()
                     self._spool.keep_within()
+                self._keep_held()
                 self._round()
             except OSError as error:  # no room, or the folder is gone
-                self._not_before = time.monotonic() + _LOOK_S
-                self._spool.note_trouble(f"the disk does not take what waits: {sentence_of(error)}")
+                self._pause_after(f"the disk does not take what waits: {sentence_of(error)}")
+            except Exception as error:  # the next round tries again
+                self._pause_after(f"it cannot be sent: {sentence_of(error)}")
             with self._changed:
                 self._changed.notify_all()
 
+    def _pause_after(self, trouble: str) -> None:
+        self._not_before = time.monotonic() + _LOOK_S
+        self._spool.note_trouble(trouble)
+
+    def _keep_held(self) -> None:
+        """Keep on the disk what it had no room for before.
+
+        Raises:
+            OSError: it still has none.
+        """
+        while self._held:
+            self._spool.add_report(self._held[0])
+            del self._held[0]
+        if self._lost:
+            self._spool.count_dropped(self._lost)
+            self._lost = 0
+
     def _pause(self) -> float | None:
         """Return for how many seconds there is nothing to do, unless somebody wakes the thread."""
-        if not self._spool.has_work():
+        if not (self._held or self._spool.has_work()):
             return None
         now = time.monotonic()
-        if self._hurry:
-            due = now
-        else:
-            due = min([self._next_bulk, now + _LOOK_S, *(when for when, _ in self._due.values())])
+        due = (
+            now if self._hurry else min([now + _LOOK_S, *(when for when, _ in self._due.values())])
+        )
         return max(_SHORTEST_S, max(due, self._not_before) - now)
 
     def _round(self) -> None:
@@ -292,12 +314,12 @@ class Uplink:
         """
         path = ANNOTATIONS if last else f"{ANNOTATIONS}?sync=true"
         content = {"data": [annotation_of(report)]}
-        answer = self._ask(lambda: self._door.post_json(path, content))
+        answer = self._ask(lambda: self._door.post_json(path, content), (*_NEVER, NOT_FOUND))
         return answer.status != NOT_FOUND or last
 
     def _bulk(self) -> None:
         """Send a batch of the rest when it is time; in a hurry, all."""
-        while self._hurry or time.monotonic() >= self._next_bulk:
+        while self._hurry or time.time() >= self._spool.next_bulk:
             if self._hurry:
                 most = _BATCH
             else:
@@ -308,9 +330,8 @@ class Uplink:
                 batch = list(self._pieces(None, most))
             if not batch:
                 return
-            self._next_bulk = time.monotonic() + (
-                len(batch) / self.member.pace * random.uniform(0.9, 1.1)
-            )
+            pause = len(batch) / self.member.pace * random.uniform(0.9, 1.1)
+            self._spool.next_bulk = time.time() + pause
             self._send_spans(batch)
 
     def _pieces(self, trace_ids: Collection[str] | None, most: int) -> Iterator[_Waiting]:
@@ -356,8 +377,9 @@ class Uplink:
                 self._done(file)
 
     def _done(self, file: Path) -> None:
-        file.unlink(missing_ok=True)
-        self._sent.pop(file, None)
+        with contextlib.suppress(OSError):  # on Windows, while somebody reads it
+            file.unlink(missing_ok=True)
+            self._sent.pop(file, None)
 
     def _post(self, request: ExportTraceServiceRequest) -> None:
         """Send spans.
@@ -367,11 +389,11 @@ class Uplink:
             _BlockedError: something is in the way now.
         """
         body = request.SerializeToString()
-        if self._ask(lambda: self._door.post(TRACES, body, PROTOBUF)).status in _NEVER:
+        if not self._ask(lambda: self._door.post(TRACES, body, PROTOBUF), _NEVER).understood:
             raise _RefusedError
 
-    def _ask(self, ask: Callable[[], Answer]) -> Answer:
-        """Return what the class answers to a request: it took it, or will never take it.
+    def _ask(self, ask: Callable[[], Answer], final: Collection[int]) -> Answer:
+        """Return what the class answers to a request: it took it, or the status is a final one.
 
         Raises:
             _BlockedError: something is in the way now.
@@ -381,7 +403,7 @@ class Uplink:
         except UnreachableError as error:
             trouble, wait = f"it is not reached: {error}", None
         else:
-            if answer.understood or answer.status in (*_NEVER, NOT_FOUND):
+            if answer.understood or answer.status in final:
                 self._wait = _FIRST_WAIT_S
                 self._spool.note_trouble("")
                 return answer
