@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rag_tutorials.classroom.base import membership
+from rag_tutorials.classroom.base.evidence import encode
 from rag_tutorials.classroom.base.membership import Membership
 from rag_tutorials.classroom.base.wire import CHECK, OPENED, PREDICTION, QUIZ, Report, project_of
 from rag_tutorials.classroom.student.joining import LEAVE, amount, join_by_setting, spool_of
@@ -119,6 +120,7 @@ class ClassCompanion:
                     attempt=uplink.attempt(exercise, judged),
                     trace_ids=_trace_ids(verdict.seen) if judged else (),
                     project=project_of(uplink.member.slug, lesson),
+                    evidence=self._evidence(uplink.member, verdict.seen) if judged else "",
                 )
             )
         )
@@ -163,6 +165,16 @@ class ClassCompanion:
                 tell(uplink)
         except Exception as error:
             self.mishap = sentence_of(error)
+
+    def _evidence(self, member: Membership, seen: Seen | None) -> str:
+        """Return what was seen beside the traces: a report without it is better than none."""
+        if seen is None or member.verdicts_only:
+            return ""
+        try:
+            return encode(seen, hide=(member.key,))
+        except Exception as error:
+            self.mishap = sentence_of(error)
+            return ""
 
     def _report_opened(self, uplink: Uplink, lesson: str) -> None:
         now = (lesson, uplink.member.digest)
