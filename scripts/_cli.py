@@ -244,7 +244,7 @@ def _parser() -> argparse.ArgumentParser:
     quick = "in a minute: lint, types, quick unit tests, the first notebook"
     test.add_argument("--quick", action="store_true", help=quick)
     test.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
-    commands.add_parser("bench", help="measure the course's speed, in about 15 minutes")
+    commands.add_parser("bench", help="measure the course's speed, in about 20 minutes")
     clients = commands.add_parser(
         "clients", help="drive the stub with other people's clients, each at its newest"
     )
