@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,7 +84,8 @@ class ClassCompanion:
     def close(self) -> None:
         """Send what can be sent in two seconds, and end; the rest waits on the disk."""
         if self._uplink is not None:
-            self._uplink.close()
+            with suppress(OSError):
+                self._uplink.close()
 
     def opened(self, lesson: str) -> str:
         """Report that a lesson was opened; return what is sent, and to whom."""
@@ -185,7 +187,7 @@ class ClassCompanion:
     def _replace(self, member: Membership | None) -> None:
         """Be in another class, or in none."""
         if self._uplink is not None:
-            if member == self._uplink.member:
+            if member == self._uplink.member and self._uplink.alive:
                 return
             self._uplink.close(0)
             self._uplink = None

@@ -112,6 +112,7 @@ def leave() -> None:
         write_private(_left(), _mark(setting.strip()))
     reports, size = waiting_in(state_dir() / _SPOOL)
     shutil.rmtree(state_dir() / _SPOOL, ignore_errors=True)
+    accompany()
     if member is None:
         print("You are in no class; nothing is sent anywhere.")
         return

@@ -223,8 +223,16 @@ class Spool:
 
     def has_work(self) -> bool:
         """Say whether anything is there to send."""
-        with os.scandir(self.folder) as entries:
-            return any(entry.name.endswith((_SEALED, _NEW, _SENT)) for entry in entries)
+        try:
+            with os.scandir(self.folder) as entries:
+                return any(entry.name.endswith((_SEALED, _NEW, _SENT)) for entry in entries)
+        except FileNotFoundError:  # the student has left
+            return False
+
+    @property
+    def exists(self) -> bool:
+        """Whether this kernel's part of the folder is there; leaving a class removes it."""
+        return (self.folder / f"{self._own}.life").exists()
 
     def waiting(self) -> tuple[int, int]:
         """Return how many reports wait, and how many bytes of spans."""

@@ -160,6 +160,11 @@ class Uplink:
             return 0
 
     @property
+    def alive(self) -> bool:
+        """Whether this still sends: neither ended, nor did the student leave the class."""
+        return self._thread.is_alive() and self._spool.exists
+
+    @property
     def status(self) -> Status:
         """How sending goes, as far as it is known; the class is not asked."""
         reports, bytes_of_spans = self._spool.waiting()
