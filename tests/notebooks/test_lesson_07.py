@@ -9,12 +9,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.trace import Status, StatusCode
+from several_phoenix import MissingProgramError, postgresql
 
 from rag_tutorials.course.embedded.ports import free_port
 from rag_tutorials.course.equipment import Process, Receiver, start
@@ -140,51 +140,15 @@ def test_it_ends_with_a_kernel_that_is_killed(when: str, tmp_path: Path) -> None
     assert not child.is_running()
 
 
-@contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
-    """Run a PostgreSQL of its own on a loopback port; yield the URL of its database."""
-    found = shutil.which("initdb", path=os.pathsep.join(postgresql_folders()))
-    if found is None:
-        pytest.skip("PostgreSQL's server programs (initdb, postgres) are not on this machine")
-    programs = Path(found).parent
-    # PostgreSQL refuses to run as root.
-    user: dict[str, Any] = {}
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        user = {"user": "postgres", "group": "postgres", "extra_groups": []}
-        shutil.chown(folder, "postgres")
-        for parent in folder.parents[:-2]:
-            parent.chmod(parent.stat().st_mode | 0o011)
-    data, port = folder / "data", free_port()
-    initdb = [programs / "initdb", "-D", data, "-U", "phoenix", "-A", "trust", "-E", "UTF8", "-N"]
-    subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)
-    options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
-    command = [programs / "postgres", "-D", data, "-p", str(port)]
-    for name, value in options.items():
-        command += ["-c", f"{name}={value}"]
-    server = subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=folder, **user
-    )
-    try:
-        assert server.stderr is not None
-        for line in server.stderr:
-            if b"ready to accept connections" in line:
-                break
-        yield f"postgresql://phoenix@127.0.0.1:{port}/postgres"
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.communicate(timeout=120)
-
-
-def postgresql_folders() -> list[str]:
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    return [*map(str, debian), os.environ.get("PATH", "")]
-
-
 def test_phoenix_keeps_its_traces_in_postgresql(tmp_path: Path) -> None:
     pytest.importorskip("asyncpg", reason="asyncpg is missing: pip install 'arize-phoenix[pg]'")
     folder = tmp_path / "postgresql"
     folder.mkdir()
-    with postgresql(folder) as url:
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(postgresql(folder))
+        except MissingProgramError as missing:
+            pytest.skip(str(missing))
         for start_number in (1, 2):  # the second start finds what the first one stored
             with start(MODULE, "--folder", tmp_path / "phoenix", "--database", url) as process:
                 greeting = process.wait_until_ready(120)

@@ -41,7 +41,8 @@ def direct(kind: Kind) -> list[Requirement]:
 def closure(requirements: list[Requirement]) -> set[str]:
     """Return the names of all that `requirements` need on this machine, as installed."""
     seen: set[tuple[str, str]] = set()
-    todo = [(r.name, extra) for r in requirements for extra in ("", *r.extras)]
+    here = [r for r in requirements if r.marker is None or r.marker.evaluate()]
+    todo = [(r.name, extra) for r in here for extra in ("", *r.extras)]
     while todo:
         name, extra = todo.pop()
         if (canonicalize_name(name), extra) in seen:

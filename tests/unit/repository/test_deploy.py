@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from several_phoenix import MissingProgramError, balancing, free_port, nginx_check
 
 from rag_tutorials.course.embedded.importing import TESTED_PHOENIX
 
@@ -108,16 +112,93 @@ def test_phoenix_knows_its_variables() -> None:
     assert found is not None
     assert found.submodule_search_locations is not None
     config = Path(found.submodule_search_locations[0], "config.py").read_text(encoding="utf-8")
-    variables = names_set_in("phoenix.env") | set(services()["phoenix"]["environment"])
+    variables = names_set_in("phoenix.env") | {
+        name
+        for each in ("phoenix-1", "phoenix-2")
+        for name in services()[each]["environment"]
+        if name != "FORWARDED_ALLOW_IPS"  # uvicorn's
+    }
+    unit = (DEPLOY / "phoenix@.service").read_text(encoding="utf-8")
+    variables |= set(re.findall(r"\bPHOENIX_[A-Z_]+\b", unit))
     assert {name for name in variables if f'"{name}"' not in config} == set()
 
 
 def test_phoenix_is_the_tested_one() -> None:
-    assert services()["phoenix"]["image"].partition("version-")[2].startswith(f"{TESTED_PHOENIX}.")
+    images = {services()[each]["image"] for each in ("phoenix-1", "phoenix-2")}
+    [version] = [image.partition("version-")[2] for image in images]
+    assert version.startswith(f"{TESTED_PHOENIX}.")
     dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert any(TESTED_PHOENIX in each for each in dependencies["dependencies"])
 
 
-@pytest.mark.parametrize("file", ["collector.yaml", "compose.yaml", "phoenix.env", ".env.example"])
+def test_composes_nginx_is_the_one_of_a_single_machine_with_other_addresses() -> None:
+    shell, option, script = services()["nginx"]["command"]
+    assert option == "-c"
+    program, redirection, _ = script.partition(" > /etc/nginx/conf.d/default.conf && exec nginx ")
+    assert redirection
+    file = DEPLOY / "nginx.conf"
+    changed = subprocess.run(
+        [shell, option, program.replace("/etc/phoenix.conf", shlex.quote(str(file)))],
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+    ).stdout
+    assert changed == balancing("8080", ["phoenix-1:6006", "phoenix-2:6006"])
+    assert "127.0.0.1" not in changed
+    [port] = services()["nginx"]["ports"]
+    assert port.endswith(":8080")
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["as it is", "with its TLS lines"])
+def test_nginx_takes_its_file(secured: bool, tmp_path: Path) -> None:
+    text = balancing(f"127.0.0.1:{free_port()}", ["127.0.0.1:6006"])
+    if secured:
+        certificate(tmp_path)
+        text = re.sub(r"(?m)^    #(\s*(?:listen|ssl_)\S* .*;)", r"    \1", text)
+        assert len(re.findall(r"(?m)^    (?:listen|ssl_).*;", text)) == 5
+        text = text.replace("/etc/ssl/", f"{tmp_path}/").replace("443", str(free_port()))
+    try:
+        checked = nginx_check(tmp_path, text)
+    except MissingProgramError as missing:
+        pytest.skip(str(missing))
+    assert checked.returncode == 0, checked.stderr
+
+
+def certificate(folder: Path) -> None:
+    """Make a certificate that is good for a test."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not on this machine")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    files = ["-out", folder / "phoenix.pem", "-keyout", folder / "phoenix.key"]
+    subprocess.run([*command, *files], check=True, capture_output=True)
+
+
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not on this machine")
+    unit = (DEPLOY / "phoenix@.service").read_text(encoding="utf-8")
+    place = tmp_path / "phoenix@6006.service"
+    place.write_text(unit.replace("/opt/phoenix/bin/phoenix", "/bin/true"), encoding="utf-8")
+    checked = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", place], capture_output=True, encoding="utf-8"
+    )
+    about_it = [line for line in checked.stderr.splitlines() if "phoenix@" in line]
+    assert (checked.returncode, about_it) == (0, [])
+
+
+def test_whoever_ends_phoenix_waits_until_it_has_stored() -> None:
+    unit = (DEPLOY / "phoenix@.service").read_text(encoding="utf-8")
+    waits = {int(each.group(1)) for each in re.finditer(r"(?m)^TimeoutStopSec=(\d+)$", unit)}
+    waits |= {
+        int(services()[each]["stop_grace_period"].removesuffix("s"))
+        for each in ("phoenix-1", "phoenix-2")
+    }
+    assert min(waits) >= 30  # Docker's own patience is 10 s
+
+
+FILES = [each.name for each in sorted(DEPLOY.iterdir()) if each.suffix != ".md"]
+
+
+@pytest.mark.parametrize("file", FILES)
 def test_the_readme_names_every_file(file: str) -> None:
     assert f"`{file}`" in (DEPLOY / "README.md").read_text(encoding="utf-8")
