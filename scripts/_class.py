@@ -74,6 +74,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     page = each.add_parser("page", parents=[where], help="the same as a page in your browser")
     page.add_argument("--port", type=int, default=6061, help="its port (default 6061)")
 
+    grade = each.add_parser("grade", parents=[where], help="judge all checks again; write tables")
+    grade.add_argument("--csv", type=_path, metavar="FILE", help="a table with one row a student")
+    grade.add_argument(
+        "--details", type=_path, metavar="FILE", help="one row a student and exercise, with reasons"
+    )
+
     end = each.add_parser("end", parents=[where], help="export everything, then delete it; asks")
     end.add_argument("--yes", action="store_true", help="do not ask")
     end.add_argument(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from rag_tutorials.course.base.errors import CourseError
 
@@ -29,7 +30,22 @@ def page(folder: str | None, port: int) -> int:
     return page.serve(reader, watch, port)
 
 
-COMMANDS: dict[str, Callable[..., int]] = {"show": show, "page": page}
+def grade(folder: str | None, csv: str | None, details: str | None) -> int:
+    """Judge the class again, say how it went, and write tables."""
+    from rag_tutorials.classroom.instructor import grading
+    from rag_tutorials.classroom.instructor.place import ClassPlace
+
+    place = ClassPlace(folder)
+    students = grading.grade_class(place)
+    print(grading.summary(students))
+    for file, write in ((csv, grading.write_table), (details, grading.write_details)):
+        if file:
+            write(Path(file), students)
+            print(f"\nWritten: {file}")
+    return 0
+
+
+COMMANDS: dict[str, Callable[..., int]] = {"show": show, "page": page, "grade": grade}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
