@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-MODULES = ("delivery", "exporters", "spans", "phoenix", "models", "jupyter", "course")
+MODULES = ("delivery", "exporters", "spans", "phoenix", "models", "jupyter", "course", "classroom")
 
 
 class Said(NamedTuple):

@@ -173,24 +173,31 @@ def try_key(member: Membership) -> str:
 def what_leaves(member: Membership) -> str:
     """Return what leaves this machine from now on, to whom, and how it ends."""
     who = member.name if member.name == member.slug else f"{member.name} ({member.slug})"
-    told = (
-        "for each check: the exercise, how it stands, the sentence that it says (which may quote "
-        "a value of yours), which attempt it was, and when; that a lesson was opened; for each "
-        "prediction whether it was right, and for a quiz how many answers were"
+    check = (
+        "of each check: the exercise, how it stands, the sentence that it says (which may quote a "
+        "value of yours), which attempt it was, and when"
     )
+    lines = [
+        "that a lesson was opened; whether a prediction was right; how many answers of a quiz were"
+    ]
     if member.verdicts_only:
-        whole = f"This leaves your machine from now on, {told}. No trace leaves it."
+        lines = [check, *lines]
+        rest = "No trace leaves it."
     else:
-        whole = (
-            f"This leaves your machine from now on, {told}; what a check saw beside the trace, "
-            "such as the values you gave it; and every trace that reaches this course's Phoenix, "
-            "with the prompts, answers and documents in it."
-        )
-        whole += " To send verdicts alone, join with --verdicts-only (verdicts_only=True)."
-    return (
-        f"You join the class at {member.url} as {who}.\n{whole}\n"
-        "Your instructor and all who are in the class can read it. Your own Phoenix stays as it "
-        f"is. To end it: {LEAVE}"
+        lines = [
+            f"{check}; and what it saw beside the trace, such as the values you gave it",
+            *lines,
+            "every trace that reaches this course's Phoenix, with the prompts, answers and "
+            "documents in it",
+        ]
+        rest = "To send no traces, join with --verdicts-only (in a cell: verdicts_only=True)."
+    return "\n".join(
+        [
+            f"You join the class at {member.url} as {who}. From now on this leaves your machine:",
+            *(f"- {line}" for line in lines),
+            f"{rest} Your instructor and all who are in the class can read what is there.",
+            f"Your own Phoenix stays as it is. To end it: {LEAVE} (in a cell: leave())",
+        ]
     )
 
 
