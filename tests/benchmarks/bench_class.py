@@ -3,16 +3,16 @@
     python tests/benchmarks/bench_class.py [students …] [--minutes M] [--recording FILE]
 
 Simulated students replay what real lessons send, recorded from their notebooks' run, through the
-real uplink, into a real server, which the table's reader watches. Two scenes, each with a new
-server:
+real uplink, into a real server, which the table's reader watches. Each scene has a new server:
 
-lesson  Everybody works at the lessons' own pace, each at another place of another lesson.
-burst   Everybody runs the query set of lesson 09 within ten seconds, and goes on with the lesson, a
-        cell about every six seconds, checks included.
+lesson    Everybody works at the lessons' own pace, each at another place of another lesson.
+burst     Everybody runs the query set of lesson 09 within ten seconds, and goes on with the lesson,
+          a cell about every six seconds, checks included.
+restarts  The same, and half of them restart their kernels meanwhile, which hurries what waits.
 
 The server is kept on one core and all students on the others, where the system can do that: one
-Phoenix cannot use more. "Waited" is how long its main thread stood ready while something else had
-the core; with much of it, the figures are the machine's and not the class's.
+Phoenix cannot use more. While its main thread stands ready without a core, something else has it;
+with much of that, the figures are the machine's and not the class's.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ SPANS_A_CORE = 45.0  # a second, half of what a core can store
 CORES = 2
 
 
-def at_lesson_pace(
-    lessons: Sequence[Lesson], dice: random.Random
-) -> Iterator[tuple[float, Event, str]]:
+Agenda = Iterator[tuple[float, Event, str]]
+
+
+def at_lesson_pace(lessons: Sequence[Lesson], dice: random.Random) -> Agenda:
     """Yield a lesson's events from a place in its midst on, its cells as far apart as planned."""
     lesson = dice.choice(lessons)
     gap = lesson.minutes * 60 / len(lesson.cells)
@@ -62,7 +63,7 @@ def at_lesson_pace(
         at += gap * dice.uniform(0.5, 1.5)
 
 
-def in_burst(lessons: Sequence[Lesson], dice: random.Random) -> Iterator[tuple[float, Event, str]]:
+def in_burst(lessons: Sequence[Lesson], dice: random.Random) -> Agenda:
     """Yield the events of the lesson with most spans, from the cell that makes them on."""
     lesson = max(lessons, key=lambda one: one.spans)
     at = dice.uniform(0, BURST_S)
@@ -72,7 +73,14 @@ def in_burst(lessons: Sequence[Lesson], dice: random.Random) -> Iterator[tuple[f
         at += (cell[-1].offset if cell else 0.0) + dice.uniform(*GAP_S)
 
 
-SCENES: dict[str, Plan] = {"lesson": at_lesson_pace, "burst": in_burst}
+def with_restarts(lessons: Sequence[Lesson], dice: random.Random) -> Agenda:
+    """Yield what :func:`in_burst` does; half of the students restart their kernels meanwhile."""
+    yield from in_burst(lessons, dice)
+    if dice.random() < 0.5:
+        yield BURST_S + dice.uniform(20, 30), Event(0.0, restart=True), ""
+
+
+SCENES: dict[str, Plan] = {"lesson": at_lesson_pace, "burst": in_burst, "restarts": with_restarts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +109,6 @@ class Scene:
     cost: Cost
     trouble: Sequence[str]
 
-    @property
-    def sent(self) -> int:
-        """How many spans the students have sent."""
-        return self.done.taken - self.done.waiting - self.done.dropped
-
 
 def play(
     plan: Plan, lessons: Sequence[Lesson], students: int, minutes: float, leave_s: float
@@ -131,8 +134,7 @@ def play(
         before = meter.now()
         driver.start()
         done = driver.outcome(minutes * 60 + PATIENCE_S)
-        sent = done.taken - done.waiting - done.dropped
-        stored, drained_s = store.wait(sent, PATIENCE_S, REPORTS)
+        stored, drained_s = store.wait(done.sent, PATIENCE_S, REPORTS)
         cost = meter.now() - before
         table.stop()
         made = store.annotated(_traces(done))
@@ -179,13 +181,13 @@ def tell(scene: Scene) -> None:
     told = len(done.reports)
     judged = sum(1 for one in done.reports if one.trace_id)
     spans = max(1, scene.stored + scene.reports)
-    lost = max(0, scene.sent - scene.stored)
+    lost = max(0, done.sent - scene.stored)
     lost_reports = told - done.unsent - len(scene.seen)
     rows = {
         "report in the table": f"{_spread(scene.seen)}  {len(scene.seen)} of {told}",
         "verdict on its trace": f"{_spread(scene.annotated)}  {len(scene.annotated)} of {judged}",
         "a look at the table": _spread(scene.reads),
-        "spans made": f"{done.taken}: sent {scene.sent}, waiting {done.waiting}, "
+        "spans made": f"{done.taken}: sent {done.sent}, waiting {done.waiting}, "
         f"dropped {done.dropped}",
         "lost": f"{lost} spans, {lost_reports} reports; all stored {scene.drained_s:.0f} s after "
         "the end",
@@ -193,7 +195,7 @@ def tell(scene: Scene) -> None:
         f"{cost.queued:.0f} s ready without a core",
         "server, memory": f"{cost.megabytes:.0f} MB",
         "in the student's cell": f"a span {_ms(done.took)}; a report {_ms(done.told)}",
-        "the student's sender": f"{done.cpu_of_senders / max(1, scene.sent) * 1000:.2f} ms CPU a "
+        "the student's sender": f"{done.cpu_of_senders / max(1, done.sent) * 1000:.2f} ms CPU a "
         "span sent",
         "students, together": f"{done.cpu:.0f} s CPU; late {_spread(done.late)}",
     }
@@ -238,7 +240,7 @@ def main() -> None:
     for one in lessons:
         print(f"  {one.name:24}{one.spans:5} spans, {one.checks:3} verdicts, {one.minutes:g} min")
     for students in options.students:
-        for name in options.scene or SCENES:
+        for name in options.scene or ("lesson", "burst"):
             busy = f", load before {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
             print(f"{students} students, {name}, {options.minutes:g} min{busy}", flush=True)
             tell(play(SCENES[name], lessons, students, options.minutes, options.leave))

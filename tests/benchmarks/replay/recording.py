@@ -39,12 +39,14 @@ _END = "class-load-recorded"  # a span after all others
 class Event:
     """One thing that a cell does: a request of spans at its Phoenix, or a report.
 
-    ``offset`` is in seconds from the cell's start. Exactly one of the other two is given.
+    ``offset`` is in seconds from the cell's start. Of the others, one is given; a ``restart`` of
+    the kernel is never recorded.
     """
 
     offset: float
     spans: bytes = b""
     report: str = ""
+    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

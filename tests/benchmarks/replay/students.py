@@ -23,7 +23,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from rag_tutorials.classroom.base.membership import Membership
 from rag_tutorials.classroom.base.wire import Report, project_of
-from rag_tutorials.classroom.student.segment import pieces
 from rag_tutorials.classroom.student.uplink import Uplink
 from replay.recording import Event, Lesson
 
@@ -47,7 +46,7 @@ class Outcome:
 
     Attributes:
         taken: Spans that were handed to an uplink.
-        waiting: Of these, spans that were not sent yet at the end.
+        sent: Of these, spans that the server has accepted.
         dropped: Of these, spans that an uplink dropped.
         reports: The reports that were handed over.
         unsent: Reports that were not sent at the end.
@@ -61,7 +60,7 @@ class Outcome:
     """
 
     taken: int = 0
-    waiting: int = 0
+    sent: int = 0
     dropped: int = 0
     reports: list[Told] = field(default_factory=list)
     unsent: int = 0
@@ -74,9 +73,26 @@ class Outcome:
     trouble: set[str] = field(default_factory=set)
 
     @property
+    def waiting(self) -> int:
+        """Spans that wait on the disk at the end."""
+        return self.taken - self.sent - self.dropped
+
+    @property
     def cpu_of_senders(self) -> float:
         """Seconds of CPU of the uplinks' threads."""
         return self.cpu - self.cpu_of_cells - self.cpu_of_making
+
+
+class _Noting(Uplink):
+    """An uplink that notes which spans the server has accepted."""
+
+    def __init__(self, member: Membership, folder: Path, accepted: set[bytes]) -> None:
+        self.accepted = accepted
+        super().__init__(member, folder)
+
+    def _send_spans(self, some: Sequence[Any]) -> None:
+        super()._send_spans(some)
+        self.accepted.update(one.key for one in some)
 
 
 class Driver:
@@ -150,7 +166,8 @@ def _drive(
     if cores:
         os.sched_setaffinity(0, cores)
     try:
-        uplinks = [Uplink(one, folder / one.slug) for one in members]
+        accepted: set[bytes] = set()
+        uplinks = [_Noting(one, folder / one.slug, accepted) for one in members]
         agenda: list[tuple[float, int, int, Event, str]] = []
         for number, member in enumerate(members):
             dice = random.Random(member.slug)
@@ -162,11 +179,11 @@ def _drive(
         ready.set()
         go.wait()
         cpu = time.process_time()
-        _replay(agenda, members, uplinks, seconds, outcome)
+        _replay(agenda, members, uplinks, folder, seconds, outcome)
         _leave(uplinks, leave_s)
         outcome.cpu = time.process_time() - cpu
-        for one in uplinks:
-            _count(folder / one.member.slug, one, outcome)
+        outcome.sent = len(accepted)
+        outcome.unsent = sum(1 for _ in folder.glob("*/*.report"))
         outcome.dropped = sum(one.status.dropped for one in uplinks)
         outcome.trouble = {one.status.trouble for one in uplinks} - {""}
         results.put(outcome)
@@ -178,10 +195,12 @@ def _drive(
 def _replay(
     agenda: list[tuple[float, int, int, Event, str]],
     members: Sequence[Membership],
-    uplinks: Sequence[Uplink],
+    uplinks: list[_Noting],
+    folder: Path,
     seconds: float,
     outcome: Outcome,
 ) -> None:
+    ends: list[threading.Thread] = []
     begin = time.monotonic()
     own = time.thread_time()
     while agenda:
@@ -191,7 +210,12 @@ def _replay(
             time.sleep(pause)
         outcome.late.append(max(0.0, -pause))
         member, uplink = members[number], uplinks[number]
-        if event.spans:
+        if event.restart:
+            # As a kernel ends and another begins; its own thread, for nobody else waits for it.
+            ends.append(threading.Thread(target=uplink.close))
+            ends[-1].start()
+            uplinks[number] = _Noting(member, folder / member.slug, uplink.accepted)
+        elif event.spans:
             making = time.thread_time()
             body = _own_spans(event.spans, member.slug)
             outcome.cpu_of_making += time.thread_time() - making
@@ -215,6 +239,8 @@ def _replay(
                     first,
                 )
             )
+    for end in ends:
+        end.join()
     time.sleep(max(0.0, begin + seconds - time.monotonic()))
     outcome.cpu_of_cells = time.thread_time() - own - outcome.cpu_of_making
 
@@ -228,18 +254,6 @@ def _leave(uplinks: Sequence[Uplink], leave_s: float) -> None:
         end.join()
     for one in uplinks:
         one._thread.join(60)  # a request under way is counted as what it becomes
-
-
-def _count(folder: Path, uplink: Uplink, outcome: Outcome) -> None:
-    """Count what still waits, each span once, without what was sent before the rest of its file."""
-    left = {
-        piece.key
-        for file in folder.glob("*.spans")
-        for piece in pieces(file)
-        if piece.key not in uplink._sent.get(file, ())
-    }
-    outcome.waiting += len(left)
-    outcome.unsent += sum(1 for _ in folder.glob("*.report"))
 
 
 def own_id(text: str, slug: str) -> str:
