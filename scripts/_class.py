@@ -7,10 +7,11 @@ The work is done in the course's environment, by the function of the command's n
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import unquote
 
 from _run import CommandError, wait
 from _setup import Checkout
@@ -127,13 +128,10 @@ def run(course: Checkout, options: argparse.Namespace) -> int:
 
 def without_password(url: str) -> tuple[str, str]:
     """Return a database's URL without its password, and the password, "" if there is none."""
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    user, _, password = user.partition(":")
-    asked = dict(parse_qsl(parts.query, keep_blank_values=True))
-    password = unquote(password) or asked.pop("password", "")
-    bare = parts._replace(netloc=f"{user}{at}{host}", query=urlencode(asked))
-    return bare.geturl(), password
+    for pattern in (r"^[^:]+://[^:/@]*(:(.*))@", r"[?&](password=([^&]*)&?)"):
+        if found := re.search(pattern, url):
+            return url[: found.start(1)] + url[found.end(1) :], unquote(found[2])
+    return url, ""
 
 
 def _path(text: str) -> Path:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import _class
 import _fresh
 import _pythons
 from _doctor import examine
@@ -49,6 +50,8 @@ def _run(course: Checkout, options: argparse.Namespace) -> int:
         return run_module(course, options)
     if options.command in ("join", "leave"):
         return run_membership(course, options)
+    if options.command == "class":
+        return _class.run(course, options)
     if options.command == "pythons":
         return _pythons.main(course, options.versions)
     kind: Kind = "test" if options.command in WITH_TESTS or options.test else "lab"
@@ -275,6 +278,7 @@ def _parser() -> argparse.ArgumentParser:
     only = "send neither traces nor what a check saw, verdicts alone"
     join.add_argument("--verdicts-only", action="store_true", help=only)
     commands.add_parser("leave", help="leave the class: nothing is sent any more")
+    _class.add_parser(commands)
     setup = commands.add_parser("setup", help="set up without opening anything")
     setup.add_argument("--test", action="store_true", help="with what the tests need")
     return parser

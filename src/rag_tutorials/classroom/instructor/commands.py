@@ -11,7 +11,39 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from rag_tutorials.classroom.instructor.place import ClassPlace
 from rag_tutorials.course.base.errors import CourseError
+
+
+def serve(folder: str | None, host: str, port: int, database: str | None, url: str | None) -> int:
+    """Run the class's Phoenix until it is ended."""
+    from rag_tutorials.classroom.instructor import server
+
+    return server.serve(ClassPlace(folder), host, port, database, url)
+
+
+def add(folder: str | None, file: str | None, shared: int | None, csv: str | None) -> int:
+    """Make users and keys, and print their codes."""
+    from rag_tutorials.classroom.instructor import people
+
+    place, table = ClassPlace(folder), Path(csv) if csv else None
+    if shared is not None:
+        return people.add_shared(place, shared, table)
+    return people.add(place, Path(file) if file else None, table)
+
+
+def code(folder: str | None, name: str) -> int:
+    """Print a new code for somebody; the old one ends."""
+    from rag_tutorials.classroom.instructor import people
+
+    return people.renew(ClassPlace(folder), name)
+
+
+def remove(folder: str | None, name: str) -> int:
+    """End somebody's code and user; what they sent stays."""
+    from rag_tutorials.classroom.instructor import people
+
+    return people.remove(ClassPlace(folder), name)
 
 
 def show(folder: str | None, lesson: str | None, once: bool) -> int:
@@ -33,7 +65,6 @@ def page(folder: str | None, port: int) -> int:
 def grade(folder: str | None, csv: str | None, details: str | None) -> int:
     """Judge the class again, say how it went, and write tables."""
     from rag_tutorials.classroom.instructor import grading
-    from rag_tutorials.classroom.instructor.place import ClassPlace
 
     place = ClassPlace(folder)
     students = grading.grade_class(place)
@@ -45,7 +76,23 @@ def grade(folder: str | None, csv: str | None, details: str | None) -> int:
     return 0
 
 
-COMMANDS: dict[str, Callable[..., int]] = {"show": show, "page": page, "grade": grade}
+def end(folder: str | None, to: str | None, yes: bool, here: str = ".") -> int:
+    """Export everything, then delete users, keys and projects, after asking."""
+    from rag_tutorials.classroom.instructor import ending
+
+    return ending.end(ClassPlace(folder), Path(to) if to else None, Path(here), ask=not yes)
+
+
+COMMANDS: dict[str, Callable[..., int]] = {
+    "serve": serve,
+    "add": add,
+    "code": code,
+    "remove": remove,
+    "show": show,
+    "page": page,
+    "grade": grade,
+    "end": end,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -34,12 +34,14 @@ class Server:
     """Where the class's Phoenix is.
 
     ``url`` is its address on this machine, without a slash at its end; ``public`` is that of the
-    students' codes. ``database`` is a postgresql:// URL without its password, or "" for SQLite.
+    students' codes, which was ``given`` or follows from where it listens. ``database`` is a
+    postgresql:// URL without its password, or "" for SQLite.
     """
 
     url: str
     public: str
     database: str = ""
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +114,18 @@ class ClassPlace:
         Raises:
             CourseError: it was never served from this folder.
         """
-        if (kept := self._read(_SERVER)) is None:
+        if (found := self.find_server()) is None:
             raise CourseError(
                 f"No class was served from {self.folder} yet; run "
                 "`python scripts/course.py class serve` in another terminal first, or name the "
                 "class's folder with --folder."
             )
-        return self._made(Server, kept, _SERVER)
+        return found
+
+    def find_server(self) -> Server | None:
+        """Return where the class's Phoenix is or was, or None: it was never served from here."""
+        kept = self._read(_SERVER)
+        return None if kept is None else self._made(Server, kept, _SERVER)
 
     def keep_server(self, server: Server) -> None:
         """Write down where the class's Phoenix is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any
@@ -59,12 +59,18 @@ def trace_counts(url: str, timeout: float = 5.0) -> dict[str, int] | None:
 
 
 def annotations_of(
-    url: str, project: str, of: str, ids: Sequence[str], timeout: float = 5.0
+    url: str,
+    project: str,
+    of: str,
+    ids: Sequence[str],
+    timeout: float = 5.0,
+    headers: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the annotations and notes of spans, traces or sessions as REST has them, newest first.
 
     The client leaves notes out, and has no way to read those of a session. ``of`` is ``span``,
-    ``trace`` or ``session``. An id that the project does not have has no annotations.
+    ``trace`` or ``session``. An id that the project does not have has no annotations. A Phoenix
+    that asks for a key gets it with ``headers``.
 
     Raises:
         OSError: Phoenix does not answer, or refuses.
@@ -75,8 +81,9 @@ def annotations_of(
         while True:
             query = urlencode(wanted, doseq=True)
             place = f"{url}/v1/projects/{quote(project, safe='')}/{of}_annotations?{query}"
+            asked = urllib.request.Request(place, headers=dict(headers or {}))
             try:
-                with _opener.open(place, timeout=timeout) as answer:
+                with _opener.open(asked, timeout=timeout) as answer:
                     page: Any = json.load(answer)
             except HTTPError as error:
                 if error.code == HTTPStatus.NOT_FOUND:

@@ -1,0 +1,89 @@
+"""The file of names that an instructor has, and the slugs that the names become."""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections.abc import Container
+from pathlib import Path
+from typing import NamedTuple
+
+from rag_tutorials.classroom.base.wire import slug_of
+from rag_tutorials.course.base.errors import CourseError, sentence_of
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+# Phoenix has users of these names; the class's reports are in a project that begins so.
+_TAKEN = ("admin", "system", "class")
+
+
+class Entry(NamedTuple):
+    """A line of the file; ``email`` may be empty."""
+
+    name: str
+    email: str
+
+
+def read_names(file: Path) -> list[Entry]:
+    """Return the names of a file in its order: one a line, an e-mail address after comma or tab.
+
+    Raises:
+        CourseError: the file cannot be read, or lines of it are no such lines; all are named.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise CourseError(f"{file} cannot be read ({sentence_of(error)}).") from error
+    utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        text = content.decode("utf-16" if utf16 else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise CourseError(
+            f"{file} is not text in UTF-8; save it anew with that encoding (in Excel: CSV UTF-8)."
+        ) from None
+    found: list[Entry] = []
+    wrong: list[str] = []
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+        name, *rest = (clean(field) for field in _fields(line))
+        email, *more = rest or [""]
+        if any(more) or (email and not _EMAIL.fullmatch(email)) or (email and not name):
+            wrong.append(f"line {number}: {clean(line)}")
+        elif name:
+            found.append(Entry(name, email.lower()))
+    if wrong:
+        raise CourseError(
+            f"{file} has lines that are neither a name nor a name, a comma or tab, and an e-mail "
+            f"address (a name with a comma stands in quotes): {'; '.join(wrong)}. Nobody was added."
+        )
+    if not found:
+        raise CourseError(f"{file} has no names; write one on each line.")
+    return found
+
+
+def _fields(line: str) -> list[str]:
+    delimiter = "\t" if "\t" in line else ","
+    return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), []) or [""]
+
+
+def clean(text: str) -> str:
+    """Return a text composed (NFC), without what is not to be seen, with single spaces."""
+    spaced = " ".join(unicodedata.normalize("NFC", text).split())
+    return "".join(one for one in spaced if one.isprintable()).strip()
+
+
+def same(name: str) -> str:
+    """Return what two spellings of one name have in common."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def distinct(name: str, taken: Container[str]) -> str:
+    """Return a name's slug, numbered if need be so that it is not ``taken``.
+
+    A slug begins the names of a student's projects in the class, up to the first dot.
+    """
+    stem = slug = slug_of(name) or "student"  # such as a name without a letter
+    number = 1
+    while slug in taken or slug in _TAKEN:
+        number += 1
+        slug = f"{stem}-{number}"
+    return slug
