@@ -48,8 +48,10 @@ def settings(file: str = "phoenix.env") -> dict[str, str]:
 
 
 @contextmanager
-def postgresql(folder: Path, cores: Sequence[int] = ()) -> Iterator[str]:
+def postgresql(folder: Path, cores: Sequence[int] = (), password: str = "") -> Iterator[str]:
     """Run a PostgreSQL of its own; yield the URL of its empty database.
+
+    With ``password`` it asks for that one, which the URL does not have.
 
     Raises:
         MissingProgramError: its server programs are not on this machine.
@@ -68,7 +70,11 @@ def postgresql(folder: Path, cores: Sequence[int] = ()) -> Iterator[str]:
         for parent in folder.parents[:-2]:
             parent.chmod(parent.stat().st_mode | 0o011)
     data, port = folder / "data", free_port()
-    initdb = [programs / "initdb", "-D", data, "-U", "phoenix", "-A", "trust", "-E", "UTF8", "-N"]
+    initdb = [programs / "initdb", "-D", data, "-U", "phoenix", "-E", "UTF8", "-N"]
+    said = folder / "password"
+    said.write_text(password)
+    said.chmod(0o644)
+    initdb += ["-A", "scram-sha-256", "--pwfile", said] if password else ["-A", "trust"]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)
     options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
     command = [*_pinned(cores), programs / "postgres", "-D", data, "-p", str(port)]
