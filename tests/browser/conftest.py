@@ -20,7 +20,15 @@ from typing import Any
 import psutil
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "notebooks" / "images"
@@ -43,6 +51,7 @@ ARGUMENTS = (
     "--disable-sync",
 )
 TIMEOUT_MS = 120_000
+expect.set_options(timeout=TIMEOUT_MS)
 # `course.py lab` but for the set-up: it runs in the environment of these tests.
 COMMAND = """
 import sys
@@ -243,7 +252,7 @@ def browser_window(chromium: Browser) -> Iterator[BrowserContext]:
     """A window whose pages may talk to this machine only."""
     strayed: list[str] = []
     window = chromium.new_context(viewport={"width": 1280, "height": 900})
-    window.set_default_timeout(30_000)
+    window.set_default_timeout(TIMEOUT_MS)
 
     def watch(request: Request) -> None:
         if not request.url.startswith(HOME):

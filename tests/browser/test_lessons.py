@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from phoenix.client import Client
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from rag_tutorials.course.base.manifest import Lesson, load_lessons
@@ -72,10 +73,9 @@ def every_cell_ran_in_peace(notebook: Notebook) -> None:
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
     meant = "|".join(MEANT.get(notebook.name, {})) or "$^"
     for cell in cells:
-        for output in cell["outputs"]:
-            if output.get("name") == "stderr":
-                for line in "".join(output["text"]).splitlines():
-                    assert re.search(meant, line), f"{line!r} below {cell['id']}"
+        parts = [one["text"] for one in cell["outputs"] if one.get("name") == "stderr"]
+        for line in "".join(map("".join, parts)).splitlines():
+            assert re.search(meant, line), f"{line!r} below {cell['id']}"
 
 
 def solutions_are_folded(notebook: Notebook) -> None:
@@ -105,9 +105,9 @@ def frames_show_phoenix(notebook: Notebook) -> None:
         frame.scroll_into_view_if_needed()
         inside = frame.content_frame
         if "/traces/" in (frame.get_attribute("src") or ""):
-            expect(inside.locator("#trace-tree button").first).to_be_attached(timeout=120_000)
+            expect(inside.locator("#trace-tree button").first).to_be_attached()
         else:
-            expect(inside.get_by_role("table").first).to_be_visible(timeout=120_000)
+            expect(inside.get_by_role("table").first).to_be_visible()
 
 
 def the_first_link_opens_what_the_notebook_drew(notebook: Notebook, window: BrowserContext) -> None:
@@ -163,6 +163,12 @@ def link_of(notebook: Notebook, source: str) -> Locator:
     return cell.locator(".jp-OutputArea-output a", has_text="Phoenix").first
 
 
+def solution_of(notebook: Notebook, place: str) -> str:
+    """Return an exercise's solution without its first line and its check."""
+    [cell] = [one for one in notebook.code_cells() if one["id"] == f"solution-{place}"]
+    return "".join(cell["source"]).partition("\n")[2].rpartition("\n")[0]
+
+
 def start_here(
     notebook: Notebook, window: BrowserContext, picture: Callable[[str, Page | Locator], None]
 ) -> None:
@@ -184,7 +190,7 @@ def start_here(
     expect(details.get_by_role("tab", name="Events")).to_contain_text("0")
     picture("phoenix-trace", phoenix)
     phoenix.goto(phoenix.url.partition("/traces/")[0] + "/traces")
-    expect(phoenix.get_by_role("link", name="my-first-trace")).to_be_visible(timeout=120_000)
+    expect(phoenix.get_by_role("link", name="my-first-trace")).to_be_visible()
     for drawn_last in ("ok", "P50"):  # the charts' legends
         expect(phoenix.get_by_text(drawn_last, exact=True)).to_be_visible()
     picture("phoenix-project", phoenix)
@@ -204,9 +210,9 @@ def start_here(
     notebook.page.keyboard.press("Shift+Enter")
     expect(verdict).to_contain_text("not yet")
     picture("check-not-yet", verdict)
-    [answer] = [c for c in notebook.code_cells() if c["id"] == "solution-00-1"]
-    source = "".join(answer["source"]).partition("\n")[2].rpartition("\n")[0]
-    notebook.rewrite(notebook.cell('first_ranked = {"chunk": "parental'), source)
+    notebook.rewrite(
+        notebook.cell('first_ranked = {"chunk": "parental'), solution_of(notebook, "00-1")
+    )
     notebook.page.keyboard.press("Shift+Enter")
     expect(verdict).to_contain_text("passed")
     picture("check-passed", verdict)
@@ -241,7 +247,7 @@ def conversations(
     """A session's turns, a chat by the keyboard alone, a verdict by hand that the check accepts."""
     page = notebook.page
     session = follow(link_of(notebook, "course.session_link(chat"), window)
-    expect(session.get_by_text("And Bob?").first).to_be_visible(timeout=120_000)
+    expect(session.get_by_text("And Bob?").first).to_be_visible()
     expect(session.get_by_text("Turn 05")).to_be_attached()
     session.close()
 
@@ -251,13 +257,13 @@ def conversations(
     question.focus()
     page.keyboard.type("How long is the probation period?")
     page.keyboard.press("Enter")
-    expect(chat.get_by_text("Chat:")).to_be_visible(timeout=120_000)
+    expect(chat.get_by_text("Chat:")).to_be_visible()
     expect(chat.get_by_text("You: How long is the probation period?")).to_be_visible()
     expect(question).to_be_focused()
     page.keyboard.press("Shift+Tab")
     expect(chat.get_by_role("button", name="thumbs-down")).to_be_focused()
     page.keyboard.press("Space")
-    expect(chat.get_by_text("sent: thumbs-down")).to_be_visible(timeout=120_000)
+    expect(chat.get_by_text("sent: thumbs-down")).to_be_visible()
 
     phoenix = follow(link_of(notebook, "wrong_turn = conversation"), window)
     turn, summary, *_ = tree_in_phoenix(phoenix)
@@ -287,7 +293,7 @@ def conversations(
     notebook.rewrite(notebook.cell("# Here, the session's verdict"), resolved)
     check.locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
-    expect(verdict).to_contain_text("passed", timeout=120_000)
+    expect(verdict).to_contain_text("passed")
 
 
 def evaluate(
@@ -299,21 +305,21 @@ def evaluate(
     assert re.match(r"chain rag-pipeline .*correctness mean score [01]\.00", root)
     phoenix.get_by_role("button", name="retriever retrieval").click()
     details = phoenix.get_by_test_id("span-details")
-    expect(details.get_by_text("Retrieval Metrics")).to_be_visible(timeout=120_000)
+    expect(details.get_by_text("Retrieval Metrics")).to_be_visible()
     for metric in ("ndcg", "precision", "hit"):
         expect(details.get_by_text(metric, exact=True)).to_be_visible()
     expect(details.get_by_text("Document Annotations").first).to_be_attached()
 
     phoenix.goto(phoenix.url.partition("/traces/")[0] + "/spans")
     named = phoenix.get_by_role("row").filter(has_text="rag-pipeline")
-    expect(named.first).to_be_visible(timeout=120_000)
+    expect(named.first).to_be_visible()
     expect(phoenix.get_by_role("columnheader", name="annotations")).to_be_attached()
     phoenix.locator(".cm-content").first.click()
     phoenix.keyboard.press("Control+a")
     wrong_and_sure = "annotations['fact'].label == 'wrong' and annotations['refusal'].label"
     phoenix.keyboard.insert_text(f"{wrong_and_sure} == 'answered'")
     phoenix.keyboard.press("Enter")
-    expect(named).to_have_count(SURE_AND_WRONG, timeout=120_000)
+    expect(named).to_have_count(SURE_AND_WRONG)
     expect(phoenix.get_by_role("row")).to_have_count(1 + SURE_AND_WRONG)
 
     links = notebook.cell("ten_traces = list").locator(".jp-OutputArea-output table a")
@@ -321,7 +327,7 @@ def evaluate(
     for link in links.all():
         phoenix.goto(link.get_attribute("href") or "")
         pencil = phoenix.get_by_role("button", name="Annotate this span")
-        expect(pencil).to_be_visible(timeout=120_000)
+        expect(pencil).to_be_visible()
         if pencil.get_attribute("aria-pressed") != "true":  # it stays open for the next one
             pencil.click()
         phoenix.get_by_role("button", name="Select an item").click()
@@ -337,7 +343,7 @@ def evaluate(
     check.locator(".cm-content").click()
     notebook.page.keyboard.press("Shift+Enter")
     verdict = check.locator(".jp-OutputArea").last
-    expect(verdict).to_contain_text("passed", timeout=120_000)
+    expect(verdict).to_contain_text("passed")
 
     agent = follow(link_of(notebook, "def trajectory"), window)
     assert tree_in_phoenix(agent)[0].startswith("agent agent")
@@ -351,10 +357,8 @@ def experiments(
 ) -> None:
     """An example's span, two experiments side by side, a prompt, a replayed call, a red gate."""
     examples = follow(link_of(notebook, '"handbook-hard", examples=examples'), window)
-    examples.get_by_role("link", name=re.compile("^RGF0YXNldEV4YW1wbGU")).first.click(
-        timeout=120_000
-    )
-    examples.get_by_text("View Source Span").first.click(timeout=120_000)
+    examples.get_by_role("link", name=re.compile("^RGF0YXNldEV4YW1wbGU")).first.click()
+    examples.get_by_text("View Source Span").first.click()
     assert tree_in_phoenix(examples) == [
         "chain rag-request",
         "embedding CreateEmbeddings",
@@ -365,27 +369,35 @@ def experiments(
     compared = follow(link_of(notebook, "experimentId=pair"), window)
     compared.set_viewport_size({"width": 1500, "height": 850})
     for name in ("dense", "both"):
-        expect(compared.get_by_text(name, exact=True).first).to_be_visible(timeout=120_000)
+        expect(compared.get_by_text(name, exact=True).first).to_be_visible()
     expect(compared.get_by_text("finds_document").first).to_be_visible()
-    expect(compared.get_by_text('"answer"').first).to_be_visible(timeout=120_000)
+    expect(compared.get_by_text('"answer"').first).to_be_visible()
     picture("phoenix-compare", compared)
     compared.close()
 
     prompts = follow(link_of(notebook, 'course.page("prompts")'), window)
-    prompts.get_by_text("handbook-answer").first.click(timeout=120_000)
+    prompts.get_by_text("handbook-answer").first.click()
     for said in ("production", "{{ context }}", "{{ question }}"):
-        expect(prompts.get_by_text(said).first).to_be_visible(timeout=120_000)
+        expect(prompts.get_by_text(said).first).to_be_visible()
+    save_the_next_version(prompts, notebook.port)
     prompts.close()
+    notebook.page.bring_to_front()
+    asking = "def ask_staging"
+    staging = solution_of(notebook, "13-4").partition(asking)
+    notebook.rewrite(notebook.cell("staged = version(INSTRUCTIONS)"), "".join(staging[1:]))
+    notebook.page.keyboard.press("Shift+Enter")
+    verdict = notebook.cell('course.check("13.4", ask_staging)').first.locator(".jp-OutputArea")
+    expect(verdict.last).to_contain_text("passed")
 
     playground = follow(link_of(notebook, '"playground", "spans"'), window)
     playground.set_viewport_size({"width": 1280, "height": 1000})
     system = playground.locator(".cm-content", has_text="You answer questions about the employee")
-    system.click(timeout=120_000)
+    system.click()
     playground.keyboard.press("Control+End")
     playground.keyboard.insert_text(" Answer as a JSON object with the keys answer and passage.")
     playground.get_by_role("button", name=re.compile("^Run")).click()
     answer = playground.locator(".cm-content", has_text='"passage"')
-    expect(answer).to_be_visible(timeout=120_000)
+    expect(answer).to_be_visible()
     expect(playground.get_by_role("button", name=re.compile("^Run"))).to_be_visible()
     picture("phoenix-playground", playground)
     playground.close()
@@ -401,6 +413,30 @@ def experiments(
     failed.close()
 
 
+def save_the_next_version(page: Page, port: int) -> None:
+    """On a prompt's page: change its text, save that as a version, tag the version."""
+    asks = " Answer as a JSON object with the keys `answer` and `passage`."
+    page.get_by_role("link", name="Open this Prompt in Playground").click()
+    # The page that is left has the same text, and takes none.
+    system = page.get_by_role("textbox", name="Message content").first
+    expect(system).to_contain_text("You answer questions about the employee")
+    system.click()
+    page.keyboard.press("Control+End")
+    page.keyboard.insert_text(asks)
+    expect(system).to_contain_text(asks)
+    page.get_by_role("button", name="Save prompt").click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator("label", has_text="staging").click()
+    expect(dialog.get_by_role("checkbox", name="staging")).to_be_checked()
+    with page.expect_response(
+        lambda answer: "reateChatPromptVersion" in (answer.request.post_data or "")
+    ):
+        dialog.get_by_role("button", name="Update Prompt").click()
+    prompts = Client(base_url=f"http://127.0.0.1:{port}").prompts
+    saved = prompts.get(prompt_identifier="handbook-answer", tag="staging")
+    assert asks in str(saved._dumps()["template"]["messages"][0])
+
+
 CALL = """from rag_tutorials.course.exercises.clinic import waiting_room
 
 waiting_room.call(13)"""
@@ -413,16 +449,16 @@ def the_waiting_room(
     own = notebook.cell("course.progress(all=True)").first
     notebook.rewrite(own, CALL)
     expect(notebook.cell("waiting_room.call(13)").first).to_contain_text(
-        "It is up, and unreachable", timeout=120_000
+        "It is up, and unreachable"
     )
     program = notebook.cell("def parcels(phoenix, project)").first
-    expect(program).to_be_visible(timeout=120_000)
+    expect(program).to_be_visible()
     program.locator(".cm-content").click()
     notebook.page.keyboard.press("Shift+Enter")
-    expect(program.locator(".jp-OutputArea").last).to_contain_text("4318", timeout=120_000)
+    expect(program.locator(".jp-OutputArea").last).to_contain_text("4318")
     notebook.rewrite(notebook.cell("waiting_room.call(13)").first, 'course.check("14.13", parcels)')
     check = notebook.cell('course.check("14.13"').first
-    expect(check.locator(".jp-OutputArea").last).to_contain_text("not yet", timeout=120_000)
+    expect(check.locator(".jp-OutputArea").last).to_contain_text("not yet")
 
 
 MORE = {
