@@ -20,7 +20,13 @@ from .test_accessibility import violations
 pytestmark = pytest.mark.xdist_group("browser-site")
 RUN = "00"  # the lesson with outputs; the pages of the others have none
 LESSON = "notebooks/00_start_here.html"
-PAGES = ("index.html", LESSON, "notebooks/glossary.html", "search.html?q=span")
+PAGES = (
+    "index.html",
+    LESSON,
+    "notebooks/glossary.html",
+    "notebooks/instructor/14_clinic.html",
+    "search.html?q=span",
+)
 DESKTOP = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)
 
