@@ -21,6 +21,7 @@ from rag_tutorials.io_utils import document_id_of
 
 TRACES = "/v1/traces"
 ANNOTATIONS = "/v1/trace_annotations"
+VIEWER = "/v1/user"  # whose the key is: what a class answers only to a key that holds
 REPORTS = "class.reports"
 CHECK, OPENED, PREDICTION, QUIZ = "check", "opened", "prediction", "quiz"
 

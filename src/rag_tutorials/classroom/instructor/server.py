@@ -1,7 +1,8 @@
 """The class's Phoenix: a program of its own, in front, that ends on Ctrl-C and loses nothing.
 
-It asks for a key. That is its door: the one before the Phoenix of a notebook, which lets nobody in
-but its own user, would keep out the students who are other users of this machine.
+It asks for a key, and a student's key is good for sending alone: that is its door. The one before
+a notebook's Phoenix, which lets nobody in but its own user, would keep out the students who are
+other users of this machine.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from urllib.parse import quote, urlsplit
 
 import uvicorn
 
+from rag_tutorials.classroom.instructor.permitting import permit
 from rag_tutorials.classroom.instructor.place import ADMIN, ClassPlace, Server
 from rag_tutorials.classroom.instructor.storing import Storing
 from rag_tutorials.course.base.errors import CourseError, sentence_of
@@ -251,6 +253,7 @@ def _run(place: ClassPlace, server: Server, listener: socket.socket) -> int:
         from phoenix.server.main import main as phoenix_serve
     storing = Storing(say)
     storing.guard(application)
+    permit(application)
     _put_in_front(command, listener, storing, _greeting(place, server, port))
     sys.argv = ["phoenix", "serve"]
     try:

@@ -17,6 +17,7 @@ from rag_tutorials.classroom.base import membership
 from rag_tutorials.classroom.base.code import ClassCode
 from rag_tutorials.classroom.base.door import Door, UnreachableError
 from rag_tutorials.classroom.base.membership import Membership
+from rag_tutorials.classroom.base.wire import VIEWER
 from rag_tutorials.classroom.student.spool import waiting_in
 from rag_tutorials.course.base.companion import VARIABLE
 from rag_tutorials.course.base.errors import CourseError
@@ -25,7 +26,6 @@ from rag_tutorials.course.prepare import accompany
 
 LEAVE = "python scripts/course.py leave"
 _TRIAL_S = 5.0
-_ANY_PAGE = "/v1/projects?limit=1"  # it takes a key that holds
 _SPOOL = "class-spool"
 
 
@@ -155,7 +155,7 @@ def try_key(member: Membership) -> str:
     """
     later = "what you do is kept and sent later"
     try:
-        answer = Door(member.url, member.key, _TRIAL_S).get(_ANY_PAGE)
+        answer = Door(member.url, member.key, _TRIAL_S).get(VIEWER)
     except UnreachableError as error:
         return f"The class at {member.url} is not reached now ({error}); {later}."
     if answer.status in (401, 403):
@@ -195,7 +195,7 @@ def what_leaves(member: Membership) -> str:
         [
             f"You join the class at {member.url} as {who}. From now on this leaves your machine:",
             *(f"- {line}" for line in lines),
-            f"{rest} Your instructor and all who are in the class can read what is there.",
+            f"{rest} Your instructor can read what is there; your fellow students cannot.",
             f"Your own Phoenix stays as it is. To end it: {LEAVE} (in a cell: leave())",
         ]
     )

@@ -13,7 +13,7 @@ import pytest
 from served_class import PATIENCE_S, Class, codes, eventually, message, send
 
 from rag_tutorials.classroom.base.code import ClassCode
-from rag_tutorials.classroom.instructor.place import Person, Server
+from rag_tutorials.classroom.instructor.place import ADMIN, Person, Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("class")]
 
@@ -55,24 +55,42 @@ def test_thirty_people_have_codes_whose_keys_write_as_each_of_them(served: Class
         assert [note["user_id"] for note in notes] == [known[slug]["id"]]
 
 
-def test_a_member_reads_everybody_and_manages_nobody(served: Class) -> None:
+def test_a_students_key_sends_and_neither_reads_nor_deletes(served: Class) -> None:
     made = served.add("Reader One\nReader Two\n")
     one, two = made["Reader One"], made["Reader Two"]
-    assert send(two, message("reader-two.x", 2)) == 200
+    request = message("reader-two.x", 2)
+    assert send(two, request) == 200
     eventually(lambda: served.stored("reader-two.x") == 2)
-    read = httpx.get(f"{one.url}/v1/projects/reader-two.x/spans", headers=key(one))
-    assert len(read.json()["data"]) == 2
-    id_of_two = users(served)["reader-two"]["id"]
-    for method, path in [
-        ("GET", "/v1/users"),
-        ("GET", "/v1/users/api_keys"),
-        ("DELETE", f"/v1/users/{id_of_two}"),
-        ("POST", "/v1/system/api_keys"),
-        ("POST", "/v1/user/api_keys"),
+    trace = request.resource_spans[0].scope_spans[0].spans[0].trace_id.hex()
+    query = {"query": "{ projects { edges { node { name } } } }"}
+    for method, path, content in [
+        ("GET", "/v1/projects", None),
+        ("GET", "/v1/projects/reader-two.x/spans", None),
+        ("GET", f"/v1/projects/reader-two.x/trace_annotations?trace_ids={trace}", None),
+        ("POST", "/graphql", query),
+        ("DELETE", f"/v1/traces/{trace}", None),
+        ("DELETE", "/v1/projects/reader-two.x", None),
+        ("GET", "/v1/users", None),
+        ("POST", "/v1/user/api_keys", {"data": {"name": "more"}}),
+        ("POST", "/v1/spans", {}),
     ]:
-        asked = {"data": {"name": "more"}} if method == "POST" else None
-        answer = httpx.request(method, f"{one.url}{path}", headers=key(one), json=asked)
-        assert answer.status_code == 403, path
+        for proof in (key(one), {"cookie": f"phoenix-access-token={one.key}"}):
+            asked = httpx.request(method, f"{one.url}{path}", headers=proof, json=content)
+            assert asked.status_code == 401, path
+    own = httpx.get(f"{one.url}/v1/user", headers=key(one)).json()["data"]
+    assert (own["username"], own["role"]) == ("reader-one", "MEMBER")
+    assert served.stored("reader-two.x") == 2
+
+
+def test_an_admins_own_key_may_what_phoenix_lets_admins(served: Class) -> None:
+    url = served.place.server().url
+    with httpx.Client(base_url=url, timeout=PATIENCE_S) as browser:
+        login = {"email": ADMIN, "password": served.place.secrets().password}
+        browser.post("/auth/login", json=login).raise_for_status()
+        assert browser.get("/v1/projects").status_code == 200
+        made = browser.post("/v1/user/api_keys", json={"data": {"name": "mine"}}).json()["data"]
+    own = {"authorization": f"Bearer {made['key']}"}
+    assert httpx.get(f"{url}/v1/projects", headers=own).status_code == 200
 
 
 def test_nobody_is_added_twice_and_namesakes_are_two(served: Class) -> None:
