@@ -85,6 +85,7 @@ def environment(state: Path, **more: str) -> dict[str, str]:
         "COURSE_STATE_DIR": str(state),
         "PHOENIX_PORT": str(free_port()),
         "COURSE_LLM": "stub",
+        "COURSE_PROVE_EXERCISES": "",  # a student's kernel: solutions are theirs
         **more,
     }
 
@@ -149,7 +150,7 @@ def test_a_lesson_with_a_service_and_a_worker_is_whole_in_the_class(
         }
 
     # The key is in the membership's file alone: no output, no process, no span, no spool.
-    assert kernel.ask("__import__('os').environ.get('COURSE_CLASS')") is None
+    assert kernel.ask("'COURSE_CLASS' in __import__('os').environ") is False
     for pid in kernel.ask("[service.pid, worker.pid]"):
         assert shared.key not in str(psutil.Process(pid).environ())
         assert code not in str(psutil.Process(pid).environ())
@@ -227,7 +228,8 @@ def test_two_kernels_of_one_student_and_a_key_that_is_revoked(
     assert not (state / "class.json").exists()
     time.sleep(2)  # nothing is to come, so there is no state to wait for
     assert "private" not in str(shared.spans(f"annie.{LESSON}"))
-    assert "class" in kernels[0].run("print(course.doctor())").stdout
+    assert "class" not in kernels[0].run("print(course.doctor())").stdout
+    assert "you are in no class" in kernels[1].run("print(course.doctor())").stdout
 
 
 def test_verdicts_only_sends_reports_and_nothing_else(
