@@ -19,11 +19,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
+from rag_tutorials.classroom.base import wire
 from rag_tutorials.classroom.instructor.reading import Report
 from rag_tutorials.course.equipment import processes
 
 MODULE = "rag_tutorials.course.equipment.second_phoenix"
-PROJECT = "openinference.project.name"
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 _numbers = count(1)
 
@@ -37,11 +37,11 @@ class Server:
     admin_secret: str
     process: processes.Process
 
-    def send(self, spans: Iterable[Span], project: str = "class.reports") -> None:
+    def send(self, spans: Iterable[Span], project: str = wire.REPORTS) -> None:
         """Send spans into a project, as one request."""
         some = list(spans)
         resource = ResourceSpans(scope_spans=[ScopeSpans(spans=some)])
-        resource.resource.attributes.append(_pair(PROJECT, project))
+        resource.resource.attributes.append(_pair(wire.PROJECT_NAME, project))
         request = ExportTraceServiceRequest(resource_spans=[resource])
         httpx.post(
             f"{self.url}/v1/traces",
@@ -71,26 +71,16 @@ def serve(folder: Path) -> Iterator[Server]:
 def report(
     student: str,
     name: str,
-    event: str = "check",
+    event: str = wire.CHECK,
     at: datetime | float | None = None,
     **fields: Any,
 ) -> Span:
-    """Return a report as the contract has it; ``at`` in seconds ago, or a moment."""
-    number = name[:2]
-    lesson = fields.pop("lesson", f"{number}_lesson")
-    given: dict[str, Any] = {"user.id": student, "class.event": event, "class.lesson": lesson}
-    if event == "check":
-        given |= {
-            "class.exercise": name,
-            "class.state": "not yet",
-            "class.sentence": "",
-            "class.attempt": 1,
-            "class.evidence": "",
-        }
-    kind = "EVALUATOR" if event == "check" else "CHAIN"
-    given |= {"class.dropped": 0, "openinference.span.kind": kind}
-    given |= {f"class.{key}": value for key, value in fields.items()}
-    return span(name, given, at)
+    """Return a report as a student's program sends it; ``at`` in seconds ago, or a moment."""
+    given = {"lesson": f"{name[:2]}_lesson", "when": NOW, **fields}
+    if event == wire.CHECK:
+        given = {"state": "not yet", "attempt": 1, **given}
+    sent = wire.Report(student=student, name=name, event=event, **given)
+    return span(name, sent.attributes(), at)
 
 
 def span(
@@ -130,7 +120,7 @@ def _value(value: Any) -> AnyValue:
 
 def made(
     student: str = "ada",
-    exercise: str = "01.1",
+    name: str = "01.1",
     state: str = "not yet",
     ago: float = 0,
     **more: Any,
@@ -138,19 +128,11 @@ def made(
     """Return a report as it is when it was read; ``ago`` in minutes before ``NOW``."""
     when = NOW - timedelta(minutes=ago)
     given: dict[str, Any] = {
-        "event": "check",
-        "lesson": f"{exercise[:2]}_lesson",
-        "sentence": "",
-        "attempt": 0,
-        "trace_ids": (),
-        "project": "",
-        "evidence": "",
-        "right": None,
-        "of": 0,
-        "dropped": 0,
+        "event": wire.CHECK,
+        "lesson": f"{name[:2]}_lesson",
         "when": when,
         "heard": when,
         "span_id": f"{next(_numbers):016x}",
         **more,
     }
-    return Report(student=student, exercise=exercise, state=state, **given)
+    return Report(student=student, name=name, state=state, **given)

@@ -140,14 +140,17 @@ def serve(
             f"Port {port} cannot be had ({sentence_of(error)}); name another with --port."
         ) from error
     with listening:
-        shown_.refresh()
         own = f"http://{HOST}:{listening.getsockname()[1]}"
         told(f"The class is at {own} for you alone. It follows the class; Ctrl-C ends it.")
-        if said := shown_.trouble:
-            told(said)
         end = threading.Event()
-        looking = threading.Thread(target=keep_looking, args=(shown_, end), daemon=True)
-        looking.start()
+
+        def look() -> None:  # the first look at a long course takes a while
+            shown_.refresh()
+            if shown_.trouble:
+                told(shown_.trouble)
+            keep_looking(shown_, end)
+
+        threading.Thread(target=look, daemon=True).start()
         config = uvicorn.Config(
             application(shown_),
             http=OwnUserProtocol,
@@ -208,7 +211,9 @@ def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]
 def _trace(reader: ReportReader, report: Report | None) -> Response:
     """Lead to a trace in the class's Phoenix, or say why there is none to see."""
     if report is None or not report.trace_ids:
-        return _sentence("This check judged no trace: it looked at an answer, or at nothing.")
+        return _sentence(
+            "No trace came with this check: it judged none, or the student sends verdicts only."
+        )
     trace_id = report.trace_ids[0]
     try:
         arrived = reader.has_trace(report.project, trace_id)
@@ -217,8 +222,8 @@ def _trace(reader: ReportReader, report: Report | None) -> Response:
     if arrived:
         return RedirectResponse(f"{reader.url}/redirects/traces/{trace_id}", HTTPStatus.SEE_OTHER)
     answer = _sentence(
-        "This trace has not arrived yet. Verdicts come first, traces follow; a student who joined "
-        "with --verdicts-only sends none. This page looks again by itself."
+        "This trace has not arrived yet: verdicts come first, traces follow. This page looks again "
+        "by itself. If the table says that this student's spans were dropped, it may never come."
     )
     answer.headers["refresh"] = str(_COMES_S)
     return answer

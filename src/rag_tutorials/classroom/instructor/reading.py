@@ -27,14 +27,13 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from rag_tutorials.classroom.base import wire
 from rag_tutorials.course.base.errors import CourseError, sentence_of
-
-REPORTS = "class.reports"
-EVENTS = ("check", "opened", "prediction", "quiz")
 
 _PAGE = 1000  # the most that Phoenix gives at once
 _OVERLAP_S = 60.0  # far longer than a transaction of 100 spans takes
 _TIMEOUT_S = 20.0
+_EVENTS = (wire.CHECK, wire.OPENED, wire.PREDICTION, wire.QUIZ)
 _LONGEST = 2000  # characters of a sentence; a report is what somebody sent
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
@@ -45,44 +44,16 @@ class UnreachableError(CourseError):
     """The class's Phoenix did not tell; the next try may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """One event of one student.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(wire.Report):
+    """A report as it was read.
 
     Attributes:
-        student: The student's slug.
-        event: ``check``, ``opened``, ``prediction`` or ``quiz``.
-        lesson: The notebook's name, ``01_manual_spans``.
-        exercise: The exercise's id, the prediction's, or the quiz's name; empty for ``opened``.
-        state: What a check said: ``passed``, ``not yet``, ``not started`` or ``unable``.
-        sentence: The check's sentence.
-        attempt: Which check of this exercise it was, from 1; 0 where that was not told.
-        trace_ids: The traces that the check judged, 32 hexadecimal digits each.
-        project: The project where these traces are in the class's Phoenix.
-        evidence: What the check saw beside its traces, as JSON; empty without.
-        right: Of a prediction, whether it was right; of a quiz, how many answers were.
-        of: How many answers the quiz asks for.
-        dropped: Spans that the student's program had dropped until then.
-        when: When it happened, by the student's clock (UTC).
         heard: When the instructor's program learned of it, by its own clock (UTC). Of what was
             stored before the first reading: when it happened, and not later than then.
         span_id: The span that carried it.
     """
 
-    student: str
-    event: str
-    lesson: str
-    exercise: str
-    state: str
-    sentence: str
-    attempt: int
-    trace_ids: tuple[str, ...]
-    project: str
-    evidence: str
-    right: bool | int | None
-    of: int
-    dropped: int
-    when: datetime
     heard: datetime
     span_id: str
 
@@ -191,7 +162,7 @@ class ReportReader:
         query: dict[str, Any] = {"sort": "id", "order": "asc", "limit": _PAGE}
         if start:
             query["cursor"] = start.cursor
-        while page := self._ask(REPORTS, query):
+        while page := self._ask(wire.REPORTS, query):
             spans += page["data"]
             if not page["next_cursor"]:
                 break
@@ -257,32 +228,32 @@ def report_of(
     can show, and what steers a terminal is taken out.
     """
     fields: Mapping[str, Any] = span.get("attributes") or {}
-    student, event = _text(fields.get("user.id"), 200), fields.get("class.event")
+    student, event = _text(fields.get(wire.STUDENT), 200), fields.get(wire.EVENT)
     try:
         when = datetime.fromisoformat(span["start_time"]).astimezone(UTC)
     except (KeyError, TypeError, ValueError):
         return None
-    if not student or event not in EVENTS:
+    if not student or event not in _EVENTS:
         return None
-    name = _text(span.get("name"), 40)
-    right = fields.get("class.right")
+    right, seen = fields.get(wire.RIGHT), fields.get(wire.EVIDENCE)
+    judged = fields.get(wire.TRACE_IDS)
     return Report(
         student=student,
         event=event,
-        lesson=_text(fields.get("class.lesson"), 80),
-        exercise=_text(fields.get("class.exercise"), 40) or ("" if event == "opened" else name),
-        state=_text(fields.get("class.state"), 40),
-        sentence=_text(fields.get("class.sentence"), _LONGEST),
-        attempt=_number(fields.get("class.attempt")),
-        trace_ids=tuple(
-            one for one in _list(fields, "class.trace_ids") if _TRACE_ID.fullmatch(one)
-        ),
-        project=_text(fields.get("class.project"), 300),
-        evidence=_evidence(fields.get("class.evidence")) if evidence else "",
-        right=right if isinstance(right, (bool, int)) else None,
-        of=_number(fields.get("class.of")),
-        dropped=_number(fields.get("class.dropped")),
+        lesson=_text(fields.get(wire.LESSON), 80),
+        name=_text(span.get("name"), 40),
         when=when,
+        state=_text(fields.get(wire.STATE), 40),
+        sentence=_text(fields.get(wire.SENTENCE), _LONGEST),
+        attempt=_number(fields.get(wire.ATTEMPT)),
+        trace_ids=tuple(
+            one for one in (judged if isinstance(judged, list) else ()) if _is_trace_id(one)
+        ),
+        project=_text(fields.get(wire.PROJECT), 300),
+        evidence=seen if evidence and isinstance(seen, str) else "",
+        right=right if isinstance(right, (bool, int)) else None,
+        of=_number(fields.get(wire.OF)) or None,
+        dropped=_number(fields.get(wire.DROPPED)),
         heard=now if live else min(when, now),
         span_id=span["context"]["span_id"],
     )
@@ -292,13 +263,8 @@ def _place_of(span: Mapping[str, Any]) -> _Place:
     return _Place(str(span["id"]), str(span["context"]["span_id"]))
 
 
-def _list(fields: Mapping[str, Any], key: str) -> list[str]:
-    found = fields.get(key)
-    return [str(one) for one in found] if isinstance(found, list) else []
-
-
-def _evidence(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+def _is_trace_id(value: Any) -> bool:
+    return isinstance(value, str) and _TRACE_ID.fullmatch(value) is not None
 
 
 def _number(value: Any) -> int:

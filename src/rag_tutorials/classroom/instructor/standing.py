@@ -9,9 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
+from rag_tutorials.classroom.base.wire import CHECK, PREDICTION, QUIZ
 from rag_tutorials.classroom.instructor.reading import Report
+from rag_tutorials.course.judging import verdict
 
-PASSED, TRIED, UNTOUCHED, UNABLE, NOTHING = "passed", "tried", "not started", "unable", ""
+PASSED, UNTOUCHED, UNABLE = verdict.PASSED, verdict.NOT_STARTED, verdict.UNABLE
+TRIED, NOTHING = "tried", ""
 STUCK, SILENT, BEHIND, ABSENT = "stuck", "silent", "behind", "absent"
 ALIKE = "alike"
 
@@ -196,13 +199,13 @@ def student_of(slug: str, reports: Iterable[Report]) -> Student:
     quizzes: dict[str, tuple[int, int]] = {}
     exercise, newest = "", None
     for one in ordered:
-        if one.event == "check":
+        if one.event == CHECK:
             checks[one.exercise].append(one)
             exercise = one.exercise
-        elif one.event == "prediction" and isinstance(one.right, bool):
-            guesses.setdefault(one.exercise, one.right)
-        elif one.event == "quiz" and one.of and one.right is not None:
-            quizzes.setdefault(one.exercise, (int(one.right), one.of))
+        elif one.event == PREDICTION and isinstance(one.right, bool):
+            guesses.setdefault(one.name, one.right)
+        elif one.event == QUIZ and one.of and one.right is not None:
+            quizzes.setdefault(one.name, (int(one.right), one.of))
         newest = one if one.trace_ids else newest
     return Student(
         slug,
@@ -250,7 +253,7 @@ def said_of(reports: Iterable[Report], students: Mapping[str, Student]) -> list[
     """
     told: dict[str, list[Report]] = defaultdict(list)
     for one in reports:
-        if one.event == "check" and one.state == "not yet" and one.sentence:
+        if one.event == CHECK and one.state == verdict.NOT_YET and one.sentence:
             told[kind_of(one.sentence)].append(one)
     return sorted(
         (_said(kind, some, students) for kind, some in told.items()),
@@ -280,13 +283,15 @@ def _said(kind: str, some: Sequence[Report], students: Mapping[str, Student]) ->
 
 def _cell(checks: Sequence[Report]) -> Cell:
     """Tell how an exercise stands from its checks, in order."""
-    failed = [one for one in checks if one.state == "not yet"]
-    passed = next((one for one in checks if one.state == "passed"), None)
+    failed = [one for one in checks if one.state == verdict.NOT_YET]
+    passed = next((one for one in checks if one.state == verdict.PASSED), None)
     last = passed or checks[-1]
-    states = {"not yet": TRIED, "not started": UNTOUCHED}
+    states = {verdict.NOT_YET: TRIED, verdict.NOT_STARTED: UNTOUCHED}
     until = checks[: checks.index(passed) + 1] if passed else failed
-    counted = [one for one in until if one.state in ("not yet", "passed")]
-    traced = [one for one in checks if one.trace_ids and (not passed or one.state == "passed")]
+    counted = [one for one in until if one.state in (verdict.NOT_YET, verdict.PASSED)]
+    traced = [
+        one for one in checks if one.trace_ids and (not passed or one.state == verdict.PASSED)
+    ]
     return Cell(
         state=PASSED if passed else states.get(last.state, UNABLE),
         tries=max(len(counted), max((one.attempt for one in counted), default=0)),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+from rag_tutorials.classroom.base.wire import CHECK
 from rag_tutorials.classroom.instructor.place import ClassPlace
 from rag_tutorials.classroom.instructor.reading import (
     News,
@@ -120,7 +121,7 @@ class Watch:
             self._of_exercise[one.exercise].append(one)
         for slug in {one.student for one in news.reports}:
             self._students[slug] = student_of(slug, self._of_student[slug])
-        for exercise in {one.exercise for one in news.reports if one.event == "check"}:
+        for exercise in {one.exercise for one in news.reports if one.event == CHECK}:
             self._said[exercise] = said_of(self._of_exercise[exercise], self._students)
 
 

@@ -149,7 +149,7 @@ def test_a_trace_is_opened_in_phoenix_once_it_has_arrived(
 def test_where_no_trace_was_judged_a_sentence_says_so(path: str, page: tuple[Shown, int]) -> None:
     answer, text = ask(page[1], path)
     assert answer.status == 200
-    assert "judged no trace" in text
+    assert "No trace came with" in text
     assert "refresh" not in answer.headers
 
 

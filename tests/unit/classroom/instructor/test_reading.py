@@ -52,7 +52,7 @@ def of(found: list[Report], student: str) -> list[Report]:
 def test_a_class_that_has_reported_nothing_is_empty(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "REPORTS", "no.such.project")
+    monkeypatch.setattr(reading.wire, "REPORTS", "no.such.project")
     assert ReportReader(server.url, server.key).read().reports == []
 
 
@@ -85,7 +85,7 @@ def test_reports_are_read_as_they_were_sent(server: Server) -> None:
         student="ada",
         event="check",
         lesson="01_manual_spans",
-        exercise="01.2",
+        name="01.2",
         state="not yet",
         sentence="There is no span named `x`.",
         attempt=3,
@@ -93,14 +93,14 @@ def test_reports_are_read_as_they_were_sent(server: Server) -> None:
         project="ada.01_manual_spans",
         evidence='{"returned": 1}',
         right=None,
-        of=0,
+        of=None,
         dropped=7,
         when=when,
         heard=check.heard,
         span_id=span_id,
     )
-    assert (guess.event, guess.exercise, guess.right) == ("prediction", "02.a", False)
-    assert (quiz.exercise, quiz.right, quiz.of) == ("entrance", 4, 10)
+    assert (guess.event, guess.name, guess.right) == ("prediction", "02.a", False)
+    assert (quiz.name, quiz.right, quiz.of) == ("entrance", 4, 10)
     assert (opened.event, opened.exercise, opened.lesson) == ("opened", "", "02_events_and_errors")
     whole = of(read_reports(server.url, server.key), "ada")
     assert [one.evidence for one in whole] == ['{"returned": 1}', "", "", ""]
@@ -272,7 +272,7 @@ def test_a_report_of_wrong_types_shows_what_can_be_shown() -> None:
         datetime.now(UTC),
     )
     assert found is not None
-    assert (found.attempt, found.dropped, found.of, found.right) == (0, 0, 0, None)
+    assert (found.attempt, found.dropped, found.of, found.right) == (0, 0, None, None)
     assert found.trace_ids == (TRACE,)
     assert found.sentence.startswith("red [31m and back again xxx")
     assert len(found.sentence) <= 2000

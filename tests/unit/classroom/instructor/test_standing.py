@@ -75,7 +75,7 @@ def test_an_exercise_stands_as_its_last_check_says_and_once_passed_stays_so(
 
 def test_reports_may_come_in_any_order_and_twice() -> None:
     some = [made(state="not yet", ago=20 - n, sentence=f"{n}", attempt=n) for n in range(1, 6)]
-    some += [made(exercise="01.2", state="passed", ago=1, attempt=2)]
+    some += [made(name="01.2", state="passed", ago=1, attempt=2)]
     expected = student_of("ada", some)
     mixed = some * 2
     random.Random(1).shuffle(mixed)
@@ -104,11 +104,11 @@ def test_predictions_and_quizzes_count_the_first_time() -> None:
     found = student_of(
         "ada",
         [
-            made(exercise="02.a", event="prediction", state="", right=None, ago=9),
-            made(exercise="02.a", event="prediction", state="", right=False, ago=8),
-            made(exercise="02.a", event="prediction", state="", right=True, ago=7),
-            made(exercise="entrance", event="quiz", state="", right=4, of=10, ago=6),
-            made(exercise="entrance", event="quiz", state="", right=9, of=10, ago=5),
+            made(name="02.a", event="prediction", state="", right=None, ago=9),
+            made(name="02.a", event="prediction", state="", right=False, ago=8),
+            made(name="02.a", event="prediction", state="", right=True, ago=7),
+            made(name="entrance", event="quiz", state="", right=4, of=10, ago=6),
+            made(name="entrance", event="quiz", state="", right=9, of=10, ago=5),
         ],
     )
     assert found.guesses == {"02.a": False}

@@ -4,6 +4,7 @@
 
 const EVERY_MS = 2000;
 const ALL = "all";
+const WIDE = 7; // columns that have room for their titles
 const SIGNS = { passed: "✓", tried: "✗", stuck: "!", "not started": "○", unable: "?" };
 const SAID = {
   passed: "passed", tried: "not yet", stuck: "stuck", "not started": "not started",
@@ -151,7 +152,7 @@ function drawHead() {
     corner.dataset.key = "corner";
     head.insertRow().append(corner);
   }
-  const wide = columns().length <= 7;
+  const wide = columns().length <= WIDE;
   const create = (column) => {
     const cell = make("th");
     cell.scope = "col";
@@ -262,9 +263,8 @@ function drawTable() {
   const one = lessonOf(number);
   put(at("board-title"), one ? `${one.number} ${one.title}` : "All lessons");
   const some = columns();
-  const width = some.length > 7 ? "11rem" : "13rem";
+  at("table").className = some.length > WIDE ? "dense" : "";
   drawHead();
-  at("table").tHead.rows[0].cells[0].style.width = width;
   draw(body, inOrder(), (student) => student.number, createRow, (row, student) => {
     row.className = student.signs.includes("absent") ? "absent" : "";
     draw(row, [null, ...some], (column) => (column ? column.id : "name"), () => make("td"), (cell, column) => {
