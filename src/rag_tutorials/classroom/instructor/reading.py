@@ -30,7 +30,7 @@ import httpx
 from rag_tutorials.classroom.base import wire
 from rag_tutorials.course.base.errors import CourseError, sentence_of
 
-_PAGE = 1000  # the most that Phoenix gives at once
+_PAGE, _SMALLEST_PAGE = 1000, 50  # the most that Phoenix gives at once
 _OVERLAP_S = 60.0  # far longer than a transaction of 100 spans takes
 _TIMEOUT_S = 20.0
 _EVENTS = (wire.CHECK, wire.OPENED, wire.PREDICTION, wire.QUIZ)
@@ -106,6 +106,7 @@ class ReportReader:
         self._known: set[str] = set()
         self._marks: deque[tuple[float, _Place | None]] = deque()
         self._begun = False
+        self._page = _PAGE
         self._forget()
 
     def read(self) -> News:
@@ -119,13 +120,12 @@ class ReportReader:
         while len(self._marks) > 1 and self._marks[1][0] <= asked - self._overlap_s:
             self._marks.popleft()
         place = self._marks[0][1]
-        spans = self._spans(place)
+        spans, whole = self._spans(place)
         there = {span["context"]["span_id"] for span in spans}
-        gone = place.span_id not in there if place else not self._known <= there
+        gone = place.span_id not in there if place else whole and not self._known <= there
         if place and gone:
-            spans = self._spans(None)
-        # Only now: had a page failed, the next call would have to begin where this one did.
-        if gone:
+            spans, whole = self._spans(None)
+        if gone:  # only now: had Phoenix not answered, the next call would have to find it, too
             self._forget()
         now = datetime.now(UTC)
         new = [span for span in spans if span["context"]["span_id"] not in self._known]
@@ -135,7 +135,7 @@ class ReportReader:
             self._marks.append((asked - self._overlap_s, _place_of(spans[-_PAGE])))
         if spans:
             self._marks.append((asked, _place_of(spans[-1])))
-        self._begun = True
+        self._begun = self._begun or whole
         return News([one for one in reports if one is not None], gone)
 
     def has_trace(self, project: str, trace_id: str) -> bool:
@@ -156,18 +156,27 @@ class ReportReader:
         self._marks = deque([(-math.inf, None)])
         self._begun = False
 
-    def _spans(self, start: _Place | None) -> list[dict[str, Any]]:
-        """Return the stored spans from a place on (None: from the first), in order."""
+    def _spans(self, start: _Place | None) -> tuple[list[dict[str, Any]], bool]:
+        """Return the stored spans from a place on (None: from the first), in order.
+
+        A page that does not come ends them, unless it is the first: what was read is not read
+        twice. The flag says whether these are all.
+        """
         spans: list[dict[str, Any]] = []
-        query: dict[str, Any] = {"sort": "id", "order": "asc", "limit": _PAGE}
+        query: dict[str, Any] = {"sort": "id", "order": "asc"}
         if start:
             query["cursor"] = start.cursor
-        while page := self._ask(wire.REPORTS, query):
-            spans += page["data"]
-            if not page["next_cursor"]:
-                break
+        while True:
+            try:
+                page = self._ask(wire.REPORTS, {**query, "limit": self._page})
+            except UnreachableError:
+                if not spans:
+                    raise
+                return spans, False
+            spans += page["data"] if page else []
+            if not page or not page["next_cursor"]:
+                return spans, True
             query["cursor"] = page["next_cursor"]
-        return spans
 
     def _ask(self, project: str, query: Mapping[str, Any]) -> Any:
         """Return a page of a project's spans; None if there is no such project (yet)."""
@@ -182,6 +191,8 @@ class ReportReader:
         except httpx.HTTPStatusError as error:
             raise UnreachableError(self._refused(error.response.status_code)) from None
         except httpx.HTTPError as error:
+            if isinstance(error, httpx.ReadTimeout):  # evidence may make a page 64 MB
+                self._page = max(_SMALLEST_PAGE, self._page // 2)
             raise UnreachableError(
                 f"The class's server at {self.url} does not answer ({sentence_of(error)}); start "
                 "it again with `python scripts/course.py class serve`."

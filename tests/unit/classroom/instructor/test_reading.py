@@ -151,6 +151,46 @@ def test_pages_follow_each_other(server: Server, monkeypatch: pytest.MonkeyPatch
     assert again.read().reports == []
 
 
+def test_a_page_that_does_not_come_is_asked_for_again_and_the_others_are_not(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_PAGE", 2)
+    server.send([report("gus", "01.1", attempt=n) for n in range(1, 8)])
+    everybody = ReportReader(server.url, server.key)
+    total = len(gather(everybody, lambda found: len(of(found, "gus")) == 7))
+    reader = ReportReader(server.url, server.key, overlap_s=0)
+    ask, asked = reader._ask, []
+
+    def stumbling(project: str, query: Any) -> Any:
+        asked.append(query.get("cursor"))
+        if len(asked) == 3:
+            raise UnreachableError("not now")
+        return ask(project, query)
+
+    monkeypatch.setattr(reader, "_ask", stumbling)
+    first = reader.read().reports
+    assert len(first) == 4
+    rest = reader.read().reports
+    assert len(first) + len(rest) == total
+    assert len({one.span_id for one in (*first, *rest)}) == total
+    assert asked.count(None) == 1  # it did not begin from the first once more
+    # All of it was stored before the first reading was done.
+    assert all(one.heard == one.when for one in rest)
+    assert reader.read().reports == []
+
+
+def test_pages_get_smaller_while_phoenix_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(200, b"", silent=True) as url:
+        monkeypatch.setattr(reading, "_TIMEOUT_S", 0.1)
+        reader = ReportReader(url, "key")
+        limits = []
+        for _ in range(7):
+            limits.append(reader._page)
+            with pytest.raises(UnreachableError, match="ReadTimeout"):
+                reader.read()
+    assert limits == [1000, 500, 250, 125, 62, 50, 50]
+
+
 def test_a_trace_has_arrived_when_something_of_it_is_there(server: Server) -> None:
     reader = ReportReader(server.url, server.key)
     assert not reader.has_trace("eve.01_manual_spans", TRACE)  # not even the project
@@ -193,9 +233,14 @@ def test_an_emptied_class_is_read_anew(server: Server) -> None:
 
 
 @contextmanager
-def answering(status: int, body: bytes) -> Iterator[str]:
+def answering(status: int, body: bytes, silent: bool = False) -> Iterator[str]:
+    over = threading.Event()
+
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if silent:
+                over.wait(120)
+                return
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -206,6 +251,7 @@ def answering(status: int, body: bytes) -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
+        over.set()
         server.shutdown()
 
 
