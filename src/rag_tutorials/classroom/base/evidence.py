@@ -39,7 +39,8 @@ from rag_tutorials.course.traces.annotations import Annotation
 from rag_tutorials.course.traces.found import Found
 from rag_tutorials.course.traces.spans import Event, SpanRecord
 
-_LONGEST = (8_000, 2_000, 500)  # characters of what was sent or answered; the next if too much
+_LONGEST = (8_000, 2_000, 500)  # characters of a request or an answer; the next if too much
+_LONGEST_GIVEN = 4  # times as much, of what was given or returned
 _MOST = 20_000  # values; a cell does not wait for more
 _REPR = 300
 _DEEPEST = 12
@@ -101,6 +102,12 @@ class _MissingCall(Missing):
 
     def __call__(self, *arguments: Any, **more: Any) -> Any:
         raise NotCarried(self.__dict__["_what"])
+
+
+class _Cut(Missing):
+    """Something that was too long: nobody may take it for something of another type."""
+
+    __class__ = property(_refuse)
 
 
 class _GivenSpan(NonRecordingSpan):
@@ -204,8 +211,8 @@ class _Encoder:
         return {
             "project": seen.course.project,
             "chat_model": seen.course.chat_model,
-            "given": [self.value(one) for one in seen.given],
-            "returned": self.value(seen.returned),
+            "given": [self._whole(one) for one in seen.given],
+            "returned": self._whole(seen.returned),
             "error": None if seen.error is None else self._error(seen.error),
             "where": seen.where,
             "made": [self._made(one, seen.found.with_id(one.span_id)) for one in seen.made.spans],
@@ -273,12 +280,15 @@ class _Encoder:
     def _text(self, text: str) -> Any:
         if len(text) <= self._longest:
             return str(text)
-        return {
-            _TAG: "missing",
-            "type": "str",
-            "what": f"a text of {len(text):,} characters",
-            "said": "",
-        }
+        return {_TAG: "cut", "what": f"a text of {len(text):,} characters"}
+
+    def _whole(self, value: Any) -> Any:
+        """Return a value, or that it was too long."""
+        told = self.value(value)
+        length = len(json.dumps(told, ensure_ascii=False))
+        if length <= _LONGEST_GIVEN * self._longest:
+            return told
+        return {_TAG: "cut", "what": f"a {type(value).__name__} of {length:,} characters"}
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> Any:
         if all(isinstance(key, str) for key in value) and _TAG not in value:
@@ -543,6 +553,8 @@ class _Decoder:
                 return numbers if numbers.ndim else numbers[()]
             case "object":
                 return self._object(told)
+            case "cut":
+                return _Cut(str(told["what"]), "")
         return _missing(told)
 
     def _object(self, told: Mapping[str, Any]) -> Any:

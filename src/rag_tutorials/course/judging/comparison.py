@@ -433,7 +433,7 @@ def _is_whole(event: Event) -> bool:
 def _texts(span: SpanRecord) -> Iterator[tuple[str, str, str]]:
     yield "the name", "", span.name
     yield "the status message", "", span.status_message
-    for key, value in span.attributes.items():
+    for key, value in sorted(span.attributes.items()):  # Phoenix has them in any order
         yield f"the attribute `{key}`", key, as_text(value)
     for event in span.events:
         yield "the name of an event", f"event {event.name}", event.name

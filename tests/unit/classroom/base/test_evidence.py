@@ -24,6 +24,7 @@ from rag_tutorials.classroom.base.wire import LONGEST_EVIDENCE
 from rag_tutorials.course.exercises.lesson_02 import RateLimitError
 from rag_tutorials.course.judging.answers import agrees
 from rag_tutorials.course.judging.given import is_unfinished, wrong_type
+from rag_tutorials.course.judging.looks import sent_text
 from rag_tutorials.course.judging.mistake import MistakeError
 from rag_tutorials.course.judging.seen import Seen
 from rag_tutorials.course.judging.watching import Deed
@@ -261,21 +262,27 @@ def test_requests_keep_what_checks_ask_and_no_key(monkeypatch: pytest.MonkeyPatc
 
 def test_what_is_too_long_goes_first_and_says_so() -> None:
     long = Deed("/chat/completions", "", NOW, 1, NOW, "x" * 9000)
-    seen = through_text(Seen(THERE, ("y" * 9000,), deeds=[long]))
-    assert seen.given == ("y" * 9000,)
-    with pytest.raises(NotCarried, match="a text of 9,000 characters"):
-        "x" in seen.deeds[0].body  # noqa: B015
+    seen = through_text(Seen(THERE, ("y" * 9000, ["z"] * 10_000), deeds=[long]))
+    assert seen.given[0] == "y" * 9000
+    uses: list[tuple[str, Any]] = [
+        ("a text of 9,000 characters", lambda: "x" in seen.deeds[0].body),
+        ("a text of 9,000 characters", lambda: sent_text(seen.deeds[0])),
+        ("a list of 50,000 characters", lambda: isinstance(seen.given[1], list)),
+    ]
+    for what, use in uses:
+        with pytest.raises(NotCarried, match=what):
+            use()
     some = [Deed("/chat/completions", "", NOW, 1, NOW, "é" * 1900) for _ in range(40)]
     assert len(through_text(Seen(THERE, (), deeds=some)).deeds) == 40
-    assert encode(Seen(THERE, ("y" * 70_000,))) == ""
+    assert encode(Seen(THERE, (1,), links={str(n): ["x" * 16] for n in range(5000)})) == ""
 
 
 def test_what_holds_itself_or_no_end_is_encoded_in_bounded_time() -> None:
     loop: list[Any] = [1]
     loop += [loop, loop, loop]
-    assert encode(Seen(THERE, (loop,))) == "" or value_of(loop)[0] == 1
-    with pytest.raises(NotCarried, match="a range"):
-        list(value_of(range(10**9)))
+    for value, what in ((loop, "a list"), (range(10**9), "a range")):
+        with pytest.raises(NotCarried, match=what):
+            list(value_of(value))
 
 
 @pytest.mark.parametrize(
