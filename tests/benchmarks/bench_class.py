@@ -1,6 +1,7 @@
 """A class on one Phoenix: when verdicts are seen, what is lost, what a span costs the server.
 
-    python tests/benchmarks/bench_class.py [students …] [--minutes M] [--recording FILE]
+    python tests/benchmarks/bench_class.py [students …] [--minutes M] [--scene S]
+        [--processes N] [--recording FILE]
 
 Simulated students replay what real lessons send, recorded from their notebooks' run, through the
 real uplink, into a real server, which the table's reader watches. Each scene has a new server:
@@ -31,21 +32,18 @@ from pathlib import Path
 
 from replay.measuring import Cost, Meter, Store, Table, Verdict
 from replay.recording import Event, Lesson, load
+from replay.serving import served, several
 from replay.students import Driver, Outcome, Plan
 
-from rag_tutorials.classroom.base.code import SLOWEST_PACE
-from rag_tutorials.classroom.base.membership import Membership
 from rag_tutorials.classroom.base.wire import REPORTS
-from rag_tutorials.course.equipment import processes
 
 STUDENTS = [30]
 MINUTES = 1.5  # of each scene
 BURST_S = 10.0
 GAP_S = (3.0, 9.0)  # between two cells, in the burst
 LOOK_S = 2.0  # how often the table reads
+STAMP_S = 1.0  # when an annotation was stored, Phoenix tells in whole seconds: the latest it can be
 PATIENCE_S = 120.0
-SPANS_A_CORE = 45.0  # a second, half of what a core can store
-CORES = 2
 
 
 Agenda = Iterator[tuple[float, Event, str]]
@@ -111,26 +109,24 @@ class Scene:
 
 
 def play(
-    plan: Plan, lessons: Sequence[Lesson], students: int, minutes: float, leave_s: float
+    plan: Plan, lessons: Sequence[Lesson], students: int, minutes: float, processes: int
 ) -> Scene:
-    """Play one scene into a new server."""
+    """Play one scene into a new server, or into several ``processes`` of Phoenix."""
     with contextlib.ExitStack() as open_here:
         folder = Path(open_here.enter_context(_folder()))
-        server = open_here.enter_context(
-            processes.start(
-                "rag_tutorials.course.equipment.second_phoenix", "--folder", str(folder / "phoenix")
-            )
-        )
-        ready = server.wait_until_ready()
-        url, key, admin = (str(ready[one]) for one in ("url", "api_key", "admin_secret"))
+        (folder / "class").mkdir()
         cores, others = _cores()
-        meter = Meter([server.pid], cores)
+        server = open_here.enter_context(
+            several(folder / "class", processes, [*cores, *others])
+            if processes
+            else served(folder / "class", cores)
+        )
+        members = server.add(students)
+        meter = Meter(server.pids)
         open_here.callback(meter.stop)
-        pace = max(SLOWEST_PACE, SPANS_A_CORE * CORES / students)
-        members = [Membership(url, key, f"Student {one}", pace) for one in range(students)]
-        driver = Driver(members, lessons, plan, folder / "spool", minutes * 60, others, leave_s)
+        driver = Driver(members, lessons, plan, folder / "spool", minutes * 60, others)
         driver.wait_until_ready()
-        table, store = Table(url, admin, LOOK_S), Store(url, admin)
+        table, store = Table(server.url, server.admin, LOOK_S), Store(server.url, server.admin)
         before = meter.now()
         driver.start()
         done = driver.outcome(minutes * 60 + PATIENCE_S)
@@ -145,7 +141,7 @@ def play(
             drained_s,
             [table.seen[at] for one in done.reports if (at := one[:2]) in table.seen],
             [
-                (made[verdict] - one.when).total_seconds()
+                (made[verdict] - one.when).total_seconds() + STAMP_S
                 for one in done.reports
                 if (verdict := Verdict(one.trace_id, one.name, str(one.attempt))) in made
             ],
@@ -232,7 +228,13 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=MINUTES, help="of each scene")
     parser.add_argument("--scene", choices=SCENES, action="append")
     parser.add_argument("--recording", type=Path, help="replay it; made if it is not there")
-    parser.add_argument("--leave", type=float, default=0.0, metavar="S")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=0,
+        metavar="N",
+        help="N Phoenix on PostgreSQL behind nginx, in place of `class serve`",
+    )
     options = parser.parse_args()
     begin = time.monotonic()
     lessons = load(options.recording)
@@ -243,7 +245,7 @@ def main() -> None:
         for name in options.scene or ("lesson", "burst"):
             busy = f", load before {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
             print(f"{students} students, {name}, {options.minutes:g} min{busy}", flush=True)
-            tell(play(SCENES[name], lessons, students, options.minutes, options.leave))
+            tell(play(SCENES[name], lessons, students, options.minutes, options.processes))
 
 
 if __name__ == "__main__":

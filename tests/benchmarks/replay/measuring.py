@@ -35,12 +35,10 @@ class Cost:
 class Meter:
     """Watches processes and their children, from when it is made until :meth:`stop`."""
 
-    def __init__(self, pids: Iterable[int], cores: Sequence[int] = ()) -> None:
-        """Watch; keep the processes on ``cores`` if any are given."""
+    def __init__(self, pids: Iterable[int]) -> None:
+        """Watch."""
         self._roots = [psutil.Process(pid) for pid in pids]
-        self._cores = list(cores)
         self._most = 0.0
-        self._gone: dict[int, float] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="meter", daemon=True)
         self._thread.start()
@@ -53,10 +51,6 @@ class Meter:
             total = 0.0
             for one in self._all():
                 with contextlib.suppress(psutil.Error):
-                    if self._cores and set(one.cpu_affinity()) != set(self._cores):
-                        one.cpu_affinity(self._cores)
-                        for thread in one.threads():
-                            psutil.Process(thread.id).cpu_affinity(self._cores)
                     total += one.memory_info().rss / 2**20
             self._most = max(self._most, total)
 

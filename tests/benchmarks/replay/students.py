@@ -106,7 +106,6 @@ class Driver:
         folder: Path,
         seconds: float,
         cores: Sequence[int] = (),
-        leave_s: float = 0.0,
     ) -> None:
         """Prepare; :meth:`start` begins.
 
@@ -117,7 +116,6 @@ class Driver:
             folder: For their spools.
             seconds: When to stop handing over.
             cores: Where to run, if not everywhere.
-            leave_s: How long each uplink may send at the end, as when a kernel ends.
         """
         context = multiprocessing.get_context("spawn")
         self._results: Any = context.Queue()
@@ -125,7 +123,7 @@ class Driver:
         self._ready: Any = context.Event()
         self._process = context.Process(
             target=_drive,
-            args=(members, lessons, plan, folder, seconds, cores, leave_s),
+            args=(members, lessons, plan, folder, seconds, cores),
             kwargs={"results": self._results, "go": self._go, "ready": self._ready},
             daemon=True,
         )
@@ -157,7 +155,6 @@ def _drive(
     folder: Path,
     seconds: float,
     cores: Sequence[int],
-    leave_s: float,
     *,
     results: Any,
     go: Any,
@@ -180,7 +177,7 @@ def _drive(
         go.wait()
         cpu = time.process_time()
         _replay(agenda, members, uplinks, folder, seconds, outcome)
-        _leave(uplinks, leave_s)
+        _end(uplinks)
         outcome.cpu = time.process_time() - cpu
         outcome.sent = len(accepted)
         outcome.unsent = sum(1 for _ in folder.glob("*/*.report"))
@@ -245,13 +242,10 @@ def _replay(
     outcome.cpu_of_cells = time.thread_time() - own - outcome.cpu_of_making
 
 
-def _leave(uplinks: Sequence[Uplink], leave_s: float) -> None:
-    """End all uplinks at once, as when a class ends."""
-    ends = [threading.Thread(target=one.close, args=(leave_s,)) for one in uplinks]
-    for end in ends:
-        end.start()
-    for end in ends:
-        end.join()
+def _end(uplinks: Sequence[Uplink]) -> None:
+    """End all uplinks, without a hurry for what waits."""
+    for one in uplinks:
+        one.close(0)
     for one in uplinks:
         one._thread.join(60)  # a request under way is counted as what it becomes
 
