@@ -1,4 +1,4 @@
-"""The commands of an instructor: ``course.py class ...``, what each takes, and how it is run.
+"""The commands of an instructor, those of ``course.py class``: what each takes, how it is run.
 
 The work is done in the course's environment, by the function of the command's name in
 ``rag_tutorials.classroom.instructor.commands``; it is given the options by name.

@@ -41,11 +41,14 @@ def test_the_files_that_the_readme_leads_to_exist() -> None:
 
 # Commands, wherever a person reads one: texts, notebooks, settings, messages of the code
 
-COMMANDS: dict[str, argparse.ArgumentParser] = next(
-    action.choices
-    for action in _cli._parser()._actions
-    if isinstance(action, argparse._SubParsersAction)
-)
+
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return a parser's commands by name; it may have none."""
+    actions = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+    return next((dict(one.choices) for one in actions), {})
+
+
+COMMANDS = commands_of(_cli._parser())
 CALL = re.compile(r"course\.py((?:[ \t]+[\w./\[\]{}-]+)+)")
 
 
@@ -80,6 +83,12 @@ def faults_of(text: str) -> list[str]:
         if parser is None:
             found.append(f"{command}: no such command")
             continue
+        if (inner := commands_of(parser)) and rest:  # such as: class serve
+            command, *rest = f"{command} {rest[0]}", *rest[1:]
+            parser = inner.get(command.split()[1].rstrip("."))
+            if parser is None:
+                found.append(f"{command}: no such command")
+                continue
         for word in rest[: rest.index("--")] if "--" in rest else rest:
             option = word.strip("[]")
             if option.startswith("--") and option not in parser._option_string_actions:
@@ -117,6 +126,9 @@ def test_every_command_is_told_to_students_or_contributors() -> None:
         ("course.py test -- tests/browser --save-screenshots", []),
         ("course.py test --fast", ["test --fast: no such option"]),
         ("course.py lab.", []),
+        ("course.py class add names.txt --csv codes.csv", []),
+        ("course.py class adds names.txt", ["class adds: no such command"]),
+        ("course.py class serve --urls", ["class serve --urls: no such option"]),
         (
             '"again: scripts/course.py "\n    "labb, which repairs"',
             ["labb: no such command"],

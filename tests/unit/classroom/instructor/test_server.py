@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,17 +12,19 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import _class
+import _cli
 import httpx
 import psutil
 import pytest
 from served_class import LAST_LINE, Class, Program, eventually, message, send
-from several_phoenix import MissingProgramError, postgresql
+from several_phoenix import MissingProgramError, nginx_check, postgresql
 
 from rag_tutorials.classroom.instructor import server
 from rag_tutorials.classroom.instructor.place import ADMIN, ClassPlace, Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("class")]
 ROOT = Path(__file__).parents[4]
+DEFAULT_PORT = _cli._parser().parse_args(["class", "serve"]).port
 PASSWORD = "s:e/c@r e%t"
 QUOTED = "s%3Ae%2Fc%40r%20e%25t"
 
@@ -187,6 +190,25 @@ def test_a_password_is_put_back_as_phoenix_reads_it() -> None:
         "host": "/x",
         "password": PASSWORD,
     }
+
+
+def test_nginx_takes_what_the_instructors_page_gives(tmp_path: Path) -> None:
+    page = (ROOT / "notebooks" / "instructor" / "class.md").read_text("utf-8")
+    [site] = re.findall(r"```nginx\n(.*?)```", page, flags=re.S)
+    assert f"proxy_pass http://127.0.0.1:{DEFAULT_PORT};" in site
+    if (openssl := shutil.which("openssl")) is None:
+        pytest.skip("openssl, which makes a certificate, is not on this machine")
+    certificate, key = tmp_path / "class.pem", tmp_path / "class.key"
+    makes = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    subprocess.run([*makes, "-out", certificate, "-keyout", key], check=True, capture_output=True)
+    site = site.replace("/etc/ssl/class.pem", str(certificate))
+    site = site.replace("/etc/ssl/class.key", str(key))
+    assert str(key) in site
+    try:
+        checked = nginx_check(tmp_path / "nginx", site)
+    except MissingProgramError as missing:
+        pytest.skip(str(missing))
+    assert checked.returncode == 0, checked.stderr
 
 
 def command(*arguments: str) -> list[str]:
