@@ -21,6 +21,7 @@ from rag_tutorials.classroom import join, leave  # noqa: E402
 from rag_tutorials.classroom.base.code import ClassCode  # noqa: E402
 from rag_tutorials.classroom.student.companion import companion  # noqa: E402
 from rag_tutorials.course.base.companion import VARIABLE, find  # noqa: E402
+from rag_tutorials.course.base.errors import CourseError  # noqa: E402
 
 _LESSON = "01_manual_spans"
 
@@ -60,22 +61,34 @@ def _printed(act: Callable[[], None]) -> list[Said]:
     return output("rag_tutorials", page.getvalue())
 
 
-def class_code_cut() -> None:
-    join(_code("http://192.0.2.1:6060")[:-4])
+def class_code_cut() -> list[Said]:
+    def act() -> None:
+        join(_code("http://192.0.2.1:6060")[:-4])
+
+    return _printed(act)
 
 
-def class_code_is_none() -> None:
-    join("hello")
+def class_code_is_none() -> list[Said]:
+    def act() -> None:
+        join("hello")
+
+    return _printed(act)
 
 
-def class_without_name() -> None:
-    with _class(200) as url:
-        join(_code(url, None), name=" ")
+def class_without_name() -> list[Said]:
+    def act() -> None:
+        with _class(200) as url:
+            join(_code(url, None), name=" ")
+
+    return _printed(act)
 
 
-def class_refuses() -> None:
-    with _class(401) as url:
-        join(_code(url))
+def class_refuses() -> list[Said]:
+    def act() -> None:
+        with _class(401) as url:
+            join(_code(url))
+
+    return _printed(act)
 
 
 def class_not_reached() -> list[Said]:
@@ -87,9 +100,13 @@ def class_not_reached() -> list[Said]:
     return _printed(act)
 
 
-def class_setting_wrong() -> None:
+def class_setting_wrong() -> list[Said]:
     os.environ[VARIABLE] = "hello"
-    find()
+    try:
+        find()
+    except CourseError as error:
+        return output("rag_tutorials", str(error))  # as prepare() prints it
+    raise AssertionError("a class was found")
 
 
 def class_behind() -> list[Said]:

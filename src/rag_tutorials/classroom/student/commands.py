@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from rag_tutorials.classroom.student.joining import join, leave, parser
+from rag_tutorials.classroom.student.joining import enter, leave, parser
 from rag_tutorials.course.base.companion import VARIABLE
 from rag_tutorials.course.base.errors import CourseError
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         options = parser().parse_args(rest)
         code = options.code or os.environ.pop(VARIABLE, "") or input("Your class code: ")
-        join(code, options.name, options.verdicts_only)
+        enter(code, options.name, options.verdicts_only)
     except CourseError as error:
         print(error, file=sys.stderr)
         return 1

@@ -35,13 +35,25 @@ def spool_of(member: Membership) -> Path:
 
 
 def join(code: str, name: str | None = None, verdicts_only: bool = False) -> None:
+    """Join a class in a cell: as :func:`enter`, but what goes wrong is printed.
+
+    The cells that follow do not need the class.
+    """
+    try:
+        enter(code, name, verdicts_only)
+    except CourseError as error:
+        print(error)
+
+
+def enter(code: str, name: str | None = None, verdicts_only: bool = False) -> None:
     """Join a class with the code that the instructor gave, in the place of an earlier one.
 
     What leaves this machine from now on is printed first. In a kernel it begins at once.
 
     Args:
         code: The class code.
-        name: Your name, where the code does not carry it; without one you are asked.
+        name: Your name, where the code does not carry it; without one it is that of your
+            JupyterHub, or you are asked.
         verdicts_only: Send neither traces nor anything beside a verdict.
 
     Raises:
@@ -49,6 +61,7 @@ def join(code: str, name: str | None = None, verdicts_only: bool = False) -> Non
             changed then.
     """
     found = ClassCode.decode(code)
+    name = name or _hub_user()
     if found.name is None and not name:
         name = _ask_name()
     _begin(Membership.of(found, name, verdicts_only))
@@ -61,14 +74,14 @@ def join_by_setting(line: str) -> Membership | None:
     A class that was left stays left until its code is joined by hand, or another code stands there.
 
     Raises:
-        CourseError: the line is none, or as :func:`join`.
+        CourseError: the line is none, or as :func:`enter`.
     """
     try:
         options = parser().parse_args(shlex.split(line))
         if not options.code:
             raise CourseError("it has no code.")
         code = ClassCode.decode(options.code)
-        member = Membership.of(code, options.name, options.verdicts_only)
+        member = Membership.of(code, options.name or _hub_user(), options.verdicts_only)
     except (CourseError, ValueError) as error:
         raise CourseError(f"{VARIABLE} (in .env) names no class to join: {error}") from None
     if member != membership.read():
@@ -215,6 +228,11 @@ def _left() -> Path:
 
 def _mark(setting: str) -> str:
     return hashlib.sha256(setting.encode()).hexdigest()
+
+
+def _hub_user() -> str:
+    """Return the name that a JupyterHub knows its user by; empty elsewhere."""
+    return os.environ.get("JUPYTERHUB_USER", "").strip()
 
 
 def _ask_name() -> str:

@@ -17,7 +17,7 @@ from rag_tutorials.classroom.base.code import ClassCode
 from rag_tutorials.classroom.base.membership import Membership
 from rag_tutorials.classroom.student import commands
 from rag_tutorials.classroom.student.companion import ClassCompanion, companion
-from rag_tutorials.classroom.student.joining import join_by_setting, spool_of
+from rag_tutorials.classroom.student.joining import enter, join_by_setting, spool_of
 from rag_tutorials.classroom.student.uplink import Uplink
 from rag_tutorials.course import CourseError
 from rag_tutorials.course.base import companion as hook
@@ -28,7 +28,8 @@ ROOT = Path(__file__).parents[4]
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("COURSE_STATE_DIR", str(tmp_path))
-    monkeypatch.delenv(hook.VARIABLE, raising=False)
+    for name in (hook.VARIABLE, "JUPYTERHUB_USER"):
+        monkeypatch.delenv(name, raising=False)
     of_this_test: list[ClassCompanion] = []
     monkeypatch.setattr("rag_tutorials.classroom.student.companion._current", of_this_test)
     yield tmp_path
@@ -78,7 +79,7 @@ def test_a_revoked_key_changes_nothing(server: ClassServer) -> None:
     server.fault = Fault(401)
     other = ClassCode(server.url, "another.key", "Grace").encode()
     with pytest.raises(CourseError, match=r"refuses the key .*new code.*goes on alone"):
-        join(other)
+        enter(other)
     found = membership.read()
     assert found is not None
     assert found.name == "Ada Lovelace"
@@ -109,9 +110,9 @@ def test_a_code_for_everybody_asks_who_you_are(
 
     monkeypatch.setattr("builtins.input", nobody)
     with pytest.raises(CourseError, match="does not say who you are"):
-        join(code_of(server, None))
+        enter(code_of(server, None))
     with pytest.raises(CourseError, match="neither a letter nor a digit"):
-        join(code_of(server, None), name="!?")
+        enter(code_of(server, None), name="!?")
 
 
 def test_leaving_removes_what_waited_and_says_how_much(
@@ -258,3 +259,26 @@ def test_who_leaves_and_joins_again_in_one_kernel_is_in_the_class(server: ClassS
     found.predicted("01_manual_spans", "01.b", None)
     until(lambda: server.reports() == ["01.a", "01.b"])
     leave()
+
+
+def test_a_cell_that_cannot_join_says_so_and_is_no_error(
+    server: ClassServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.fault = Fault(401)
+    join(code_of(server))
+    said = capsys.readouterr().out
+    assert said.endswith("You have not joined, and the lesson goes on alone.\n")
+    assert membership.read() is None
+
+
+def test_on_a_hub_its_users_name_is_taken(
+    server: ClassServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTERHUB_USER", "grace")
+    joined = join_by_setting(code_of(server, None))
+    assert joined is not None
+    assert joined.slug == "grace"
+    enter(code_of(server, None), name="Grace Hopper")
+    found = membership.read()
+    assert found is not None
+    assert found.slug == "grace-hopper"
