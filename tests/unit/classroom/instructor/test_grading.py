@@ -330,13 +330,12 @@ def test_altered_spans_are_found(traces: ClassTraces, check: Callable[..., Verdi
 
 
 def test_a_report_that_is_no_evidence_or_no_exercise_is_told(traces: ClassTraces) -> None:
-    for changes, said in (
-        ({"evidence": ""}, "beyond the traces, which was not sent"),
-        ({"evidence": '{"found": 7}'}, "evidence that can be read"),
-        ({"exercise": "99.1"}, "no exercise '99.1'"),
+    for exercise, evidence, said in (
+        (EXERCISE, "", "beyond the traces, which was not sent"),
+        (EXERCISE, '{"found": 7}', "evidence that can be read"),
+        ("99.1", "", "no exercise '99.1'"),
     ):
-        one = made("sam", **{"exercise": EXERCISE, "state": "passed", **changes})
-        [student] = grade([], [one], traces)
+        [student] = grade([], [made("sam", exercise, "passed", evidence=evidence)], traces)
         [found] = student.grades.values()
         assert found.proven == "open"
         assert said in (found.again or Again("")).sentence
