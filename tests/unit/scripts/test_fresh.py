@@ -11,6 +11,7 @@ from pathlib import Path
 
 import _cli
 import _fresh
+import _quick
 import pytest
 from _run import CommandError, clean_environment, venv_python
 from _setup import Checkout
@@ -222,6 +223,28 @@ def test_broken_tests_are_named_as_pytest_takes_them(tmp_path: Path) -> None:
         [*run, *broken], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert "3 failed, 1 error" in again.stdout, again.stdout
+
+
+@pytest.mark.slow
+def test_a_test_that_takes_long_is_not_broken_and_one_marked_slow_is_not_run(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "conftest.py").write_text("pytest_plugins = ['_quick']\n")
+    (tmp_path / "test_some.py").write_text(
+        "import time, pytest\n\n"
+        f"@pytest.mark.parametrize('number', range({_quick.MANY}))\n"
+        "def test_fine(number): pass\n\n"
+        f"def test_long(): time.sleep({2 * _quick.FLOOR_S})\n\n"
+        "@pytest.mark.slow\n"
+        "def test_slow(): assert False\n\n"
+        "@pytest.mark.locked\n"
+        "def test_locked(): assert False\n"
+    )
+    env = os.environ | {"PYTHONPATH": str(ROOT / "scripts"), "PYTEST_ADDOPTS": "-p no:phoenix"}
+    check = _fresh.pytest_check(tmp_path, env)
+    assert check(Path(sys.executable), ["test_some.py"]) == []
+    (tmp_path / "test_other.py").write_text("def test_wrong(): assert False\n")
+    assert check(Path(sys.executable), ["test_other.py"]) == ["test_other.py::test_wrong"]
 
 
 def test_the_command_leads_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
