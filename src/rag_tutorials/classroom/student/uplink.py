@@ -257,10 +257,12 @@ class Uplink:
         if not (self._held or self._spool.has_work()):
             return None
         now = time.monotonic()
-        due = (
-            now if self._hurry else min([now + _LOOK_S, *(when for when, _ in self._due.values())])
-        )
-        return max(_SHORTEST_S, max(due, self._not_before) - now)
+        if self._not_before > now:
+            return self._not_before - now
+        if self._hurry:
+            return _SHORTEST_S
+        due = min([now + _LOOK_S, *(when for when, _ in self._due.values())])
+        return max(_SHORTEST_S, due - now)
 
     def _round(self) -> None:
         """Send what is due, while no other kernel of this student sends."""

@@ -135,15 +135,15 @@ def test_a_class_that_refuses_gets_everything_later(
 def test_retry_after_is_honoured(
     server: ClassServer, begin: Callable[..., Uplink], as_date: bool
 ) -> None:
-    moment = format_datetime(datetime.now(UTC) + timedelta(seconds=4), usegmt=True)
-    server.fault = Fault(429, headers={"Retry-After": moment if as_date else "3"}, times=1)
+    moment = format_datetime(datetime.now(UTC) + timedelta(seconds=5), usegmt=True)
+    server.fault = Fault(429, headers={"Retry-After": moment if as_date else "5"}, times=1)
     uplink = begin(member_of(server))
     uplink.report(report("01.1"))
     until(lambda: server.asked)
     uplink.report(report("01.2"))  # wakes the thread
     until(lambda: len(server.reports()) == 2)
     (refused, *_), (taken, *_) = server.asked[:2]
-    assert taken - refused >= 2  # an HTTP date has whole seconds
+    assert taken - refused >= 3.5  # an HTTP date has whole seconds
 
 
 def test_a_class_that_was_down_and_comes_back_gets_everything(
@@ -215,17 +215,17 @@ def test_the_disk_holds_no_more_than_its_limit_and_what_is_dropped_is_counted(
     server: ClassServer, begin: Callable[..., Uplink], tmp_path: Path
 ) -> None:
     server.fault = Fault(503)
-    uplink = begin(member_of(server), limit=200_000)
+    uplink = begin(member_of(server), limit=100_000)
     uplink.report(report())
-    names = [f"{number} " + "x" * 1000 for number in range(1000)]
-    for span in made(names):
-        uplink.take(body_of([span]))
-        time.sleep(0.0005)
-    until(lambda: uplink.status.bytes_of_spans <= 200_000)
+    names = [f"{number} " + "x" * 1000 for number in range(300)]
+    for start in range(0, 300, 15):  # 20 files of 17 kB
+        uplink.take(body_of(made(names[start : start + 15])))
+        until(lambda: not list((tmp_path / "spool").glob("*.open")))
+    until(lambda: uplink.status.bytes_of_spans <= 100_000)
     dropped = uplink.status.dropped
-    assert 0 < dropped < 1000
+    assert 200 <= dropped <= 240  # four to six files are left
     server.fault = None
-    until(lambda: len(server.spans(PROJECT)) == 1000 - dropped)
+    until(lambda: len(server.spans(PROJECT)) == 300 - dropped)
     kept = [span.name for span in server.spans(PROJECT)]
     assert kept == names[dropped:]  # the oldest went
     assert server.reports() == ["01.2"]
@@ -305,7 +305,6 @@ def test_attempts_are_counted_across_kernels(
 def _work_and_wait(url: str, folder: str, ready: object) -> None:
     uplink = Uplink(Membership(url, KEY, "Ada Lovelace", 1e6), Path(folder))
     uplink.take(body_of(made(["the last span"])))
-    uplink.report(report())
     ready.set()  # type: ignore[attr-defined]
     time.sleep(PATIENCE)
 
@@ -330,7 +329,7 @@ def test_what_a_killed_kernel_left_is_sent_by_the_next_one(
     kernel.join()
     server.fault = None
     begin(member_of(server))
-    until(lambda: server.reports() == ["01.2"] and len(server.spans(PROJECT)) == 1)
+    until(lambda: len(server.spans(PROJECT)) == 1)
 
 
 def test_an_end_sends_what_waits(server: ClassServer, begin: Callable[..., Uplink]) -> None:
