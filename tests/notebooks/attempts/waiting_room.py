@@ -1005,7 +1005,7 @@ SHARE = cures(
 )
 OLD_PRICE = cures(
     "report",
-    "Phoenix computes $0.00900; the bill is $0.00500",
+    "Phoenix computes $0.65; the bill is $0.35",
     {
         "the alias itself": sick("report", ('meant["gpt-4o"]', '"gpt-4o"')),
         "a renewed table": sick("report", ("gpt-4o-2024-05-13", "gpt-4o-2024-08-06")),
@@ -1020,22 +1020,22 @@ OLD_PRICE = cures(
                 "report",
                 (
                     "        print(",
-                    '        span.set_attribute("llm.cost.total", 0.005)\n        print(',
+                    '        span.set_attribute("llm.cost.total", 0.35)\n        print(',
                 ),
             ),
-            "Phoenix computes $0.00900; the bill is $0.00500",
+            "Phoenix computes $0.65; the bill is $0.35",
         ),
         "a smaller model": (
             sick("report", ('meant["gpt-4o"]', '"gpt-4o-mini"')),
-            "the bill is $0.00500",
+            "the bill is $0.35",
         ),
         "no model": (
             sick("report", ('        span.set_attribute("llm.model_name", meant["gpt-4o"])\n', "")),
-            "Phoenix computes nothing; the bill is $0.00500",
+            "Phoenix computes nothing; the bill is $0.35",
         ),
         "another row of the table": (
             sick("report", ('meant["gpt-4o"]', 'meant["gpt-4"]')),
-            "the bill is $0.00500",
+            "the bill is $0.35",
         ),
         "another model asked for": (
             cured("report", ('{"model": "gpt-4o"}', '{"model": "gpt-4o-2024-08-06"}')),
@@ -1049,7 +1049,7 @@ OLD_PRICE = cures(
                     '        again = {**span.attributes, "openinference.span.kind": "LLM"}\n        tracer.start_span("again", attributes=again).end()\n        print(',
                 ),
             ),
-            "Phoenix computes $0.01000; the bill is $0.00500",
+            "Phoenix computes $0.70; the bill is $0.35",
         ),
     },
 )
