@@ -262,8 +262,9 @@ def _run(place: ClassPlace, server: Server, listener: socket.socket) -> int:
             phoenix_serve()
     except (Exception, SystemExit) as error:
         raise CourseError(
-            f"Phoenix did not start ({_root_of(error)}); what it is kept in is "
-            f"{server.database or place.phoenix}."
+            f"Phoenix did not start with {server.database or place.phoenix / 'phoenix.db'} "
+            f"({_root_of(error)}); see that its disk has room, restore it from a copy, or begin "
+            "anew in another folder with --folder."
         ) from error
     finally:
         close_to_others(place.phoenix)

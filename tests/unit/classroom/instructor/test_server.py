@@ -146,6 +146,17 @@ def test_without_the_driver_it_says_what_to_install(
     )
 
 
+def test_a_database_that_is_none_is_left_as_it_is(tmp_path: Path) -> None:
+    one = Class(tmp_path)
+    file = one.place.phoenix / "phoenix.db"
+    file.write_bytes(b"no database at all\n" * 100)
+    with one.serve() as program:
+        program.wait_for(f"Phoenix did not start with {file} (")
+        assert program.process.wait(60) == 1
+    assert "file is not a database" in program.lines[-1]
+    assert file.read_bytes() == b"no database at all\n" * 100
+
+
 def test_addresses_are_as_they_are_reached(tmp_path: Path) -> None:
     place = ClassPlace(tmp_path)
 
