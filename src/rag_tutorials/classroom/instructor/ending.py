@@ -52,8 +52,8 @@ def end(place: ClassPlace, to: Path | None, here: Path, *, ask: bool) -> int:
             f"Exported {spans} spans and {sum(one.annotations for one in exported)} annotations of "
             f"{len(exported)} projects into {folder}"
         )
-        if others:
-            print(f"Not of the class, and left alone: {', '.join(one.name for one in others)}.")
+        if named := [one.name for one in others if one.spans]:
+            print(f"Not of the class, and left alone: {', '.join(named)}.")
         question = (
             f"Delete {len(people)} users with their keys, and {len(mine)} projects with "
             f"{spans} spans, from the class's Phoenix?"
