@@ -14,10 +14,11 @@ import json
 import os
 import re
 import sys
-from collections import deque
+from collections import deque, namedtuple
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -131,7 +132,7 @@ class _Bag:
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, _Bag):
-            return self.__dict__ == other.__dict__
+            return self.__dict__ | {"_said": ""} == other.__dict__ | {"_said": ""}
         raise NotCarried(f"a {type(self).__name__}")
 
     __hash__ = None  # type: ignore[assignment]
@@ -256,14 +257,19 @@ class _Encoder:
         if isinstance(value, (set, frozenset)):
             return {_TAG: "set", "of": [self.value(one, more) for one in value]}
         if isinstance(value, tuple):
+            if columns := getattr(value, "_fields", None):
+                fields = dict(zip(columns, value, strict=True))
+                return self._object(value, fields, more) | {"row": True}
             return {_TAG: "tuple", "of": [self.value(one, more) for one in value]}
         if isinstance(value, (list, range, deque, Set)):
             return [self.value(one, more) for one in value]
         names: Sequence[str] = ()
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             names = [one.name for one in dataclasses.fields(value)]
-        elif isinstance(fields := getattr(type(value), "model_fields", None), Mapping):
-            names = list(fields)
+        elif isinstance(known := getattr(type(value), "model_fields", None), Mapping):
+            names = list(known)
+        elif isinstance(value, SimpleNamespace) or _is_the_students(value):
+            names = list(vars(value))
         with suppress(AttributeError):
             if names:
                 return self._object(value, {each: getattr(value, each) for each in names}, more)
@@ -407,6 +413,12 @@ def _plain(value: Any) -> Any:
 
 def _as_list(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
+
+
+def _is_the_students(value: Any) -> bool:
+    """Say whether an object is of a class that the notebook defines."""
+    kind = type(value)
+    return kind.__module__ == "__main__" and not callable(value) and hasattr(value, "__dict__")
 
 
 def _name_of(kind: type) -> str:
@@ -559,6 +571,9 @@ class _Decoder:
 
     def _object(self, told: Mapping[str, Any]) -> Any:
         fields = {str(name): self.value(one) for name, one in told["of"].items()}
+        if told.get("row"):
+            name = str(told["type"]).rpartition(".")[2].rpartition(":")[2]
+            return namedtuple(name, fields, rename=True)(*fields.values())
         kind: Any = _known(told["type"])
         if kind is None or not dataclasses.is_dataclass(kind):
             name = str(told["type"]).rpartition(":")[2].rpartition(".")[2]

@@ -66,8 +66,12 @@ def grade(folder: str | None, csv: str | None, details: str | None) -> int:
     """Judge the class again, say how it went, and write tables."""
     from rag_tutorials.classroom.instructor import grading
 
-    place = ClassPlace(folder)
-    students = grading.grade_class(place)
+    def tell(done: int, of: int) -> None:
+        end = "\n\n" if done == of else "\r"
+        print(f"Judged again: {done} of {of} students", end=end, file=sys.stderr, flush=True)
+
+    progress = [tell] if sys.stderr.isatty() else []
+    students = grading.grade_class(ClassPlace(folder), *progress)
     print(grading.summary(students))
     for file, write in ((csv, grading.write_table), (details, grading.write_details)):
         if file:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Protocol
 from unicodedata import normalize
 
 from rag_tutorials.classroom.base.evidence import NotCarried, fingerprints_of, trace_ids_of
+from rag_tutorials.classroom.base.wire import CHECK
 from rag_tutorials.classroom.instructor.place import ClassPlace
 from rag_tutorials.classroom.instructor.reading import Report, read_reports
 from rag_tutorials.classroom.instructor.rejudging import (
@@ -143,20 +144,30 @@ def of_the_course() -> tuple[str, ...]:
     return tuple(one.id for each in catalog.lessons() for one in catalog.of_lesson(each))
 
 
-def grade_class(place: ClassPlace) -> list[Student]:
+def grade_class(
+    place: ClassPlace, progress: Callable[[int, int], None] = lambda done, of: None
+) -> list[Student]:
     """Judge again what the students of a class have reported.
+
+    Args:
+        place: Where the class is kept.
+        progress: Is told after each student how many are done, of how many.
 
     Raises:
         CourseError: the class was never served, or its Phoenix does not answer.
     """
     url, key = place.server().url, place.secrets().admin
-    return grade(place.people(), read_reports(url, key), ClassTraces(url, key))
+    students = []
+    for one, of in grade(place.people(), read_reports(url, key), ClassTraces(url, key)):
+        students.append(one)
+        progress(len(students), of)
+    return students
 
 
 def grade(
     people: Iterable[Somebody], reports: Sequence[Report], traces: ClassTraces
-) -> list[Student]:
-    """Judge again what students have reported.
+) -> Iterator[tuple[Student, int]]:
+    """Judge again what students have reported: yield each, and how many there are.
 
     Args:
         people: Who is in the class; whoever reported nothing is told too.
@@ -167,30 +178,21 @@ def grade(
         CourseError: the class's Phoenix does not answer.
     """
     names = {one.slug: one.name for one in people if one.name}
-    checks = [one for one in reports if one.event == "check" and one.exercise]
-    for one in reports:
-        names.setdefault(one.student, one.student)
+    for report in reports:
+        names.setdefault(report.student, report.student)
+    checks = [one for one in reports if one.event == CHECK and one.exercise]
     of_student: dict[str, dict[str, list[Report]]] = defaultdict(lambda: defaultdict(list))
-    for one in checks:
-        of_student[one.student][one.exercise].append(one)
-    chosen = [
-        one
-        for by_exercise in of_student.values()
-        for some in by_exercise.values()
-        for one in _to_judge(some)
-    ]
-    judge = _Judge(traces, checks, chosen)
-    return [
-        Student(
-            slug,
-            name,
-            {
-                exercise: _grade(exercise, of_student[slug][exercise], judge)
-                for exercise in sorted(of_student[slug], key=_order)
-            },
-        )
-        for slug, name in sorted(names.items(), key=lambda each: (each[1].casefold(), each[0]))
-    ]
+    for check in checks:
+        of_student[check.student][check.exercise].append(check)
+    judge = _Judge(traces, checks)
+    for slug, name in sorted(names.items(), key=lambda each: (each[1].casefold(), each[0])):
+        by_exercise = of_student[slug]
+        judge.read([one for some in by_exercise.values() for one in _to_judge(some)])
+        grades = {
+            exercise: _grade(exercise, by_exercise[exercise], judge)
+            for exercise in sorted(by_exercise, key=_order)
+        }
+        yield Student(slug, name, grades), len(names)
 
 
 def _to_judge(reports: Sequence[Report]) -> list[Report]:
@@ -233,11 +235,9 @@ def _order(exercise: str) -> tuple[str, int, str]:
 
 
 class _Judge:
-    """Judges reports again, with the spans of all of them read at once."""
+    """Judges reports again, with the spans of a student's read at once."""
 
-    def __init__(
-        self, traces: ClassTraces, checks: Sequence[Report], chosen: Sequence[Report]
-    ) -> None:
+    def __init__(self, traces: ClassTraces, checks: Sequence[Report]) -> None:
         self._traces = traces
         self._looked_at = {one.span_id: _looked_at(one) for one in checks}
         self._claims: dict[str, set[str]] = defaultdict(set)  # the students who claim a span
@@ -247,12 +247,16 @@ class _Judge:
             self._claimed |= {(one.project, each) for each in trace_ids}
             for span_id in span_ids:
                 self._claims[span_id].add(one.student)
+        self.read(())
+
+    def read(self, reports: Iterable[Report]) -> None:
+        """Read the spans of these reports, and forget those of others."""
         wanted: dict[str, dict[str, None]] = defaultdict(dict)
-        for one in chosen:
+        for one in reports:
             wanted[one.project].update(dict.fromkeys(self._looked_at[one.span_id][0]))
         self._spans: dict[tuple[str, str], list[SpanRecord]] = defaultdict(list)
         for project, ids in wanted.items():
-            for span in traces.spans(project, ids) if project and ids else ():
+            for span in self._traces.spans(project, ids) if project and ids else ():
                 self._spans[project, span.trace_id].append(span)
         missing = {
             one: None
@@ -260,7 +264,7 @@ class _Judge:
             for one in ids
             if (project, one) not in self._spans
         }
-        self._elsewhere = traces.projects_of(list(missing))
+        self._elsewhere = self._traces.projects_of(list(missing))
 
     def again(self, report: Report) -> Again:
         """Judge a report again, and say what is odd about its traces."""

@@ -235,15 +235,18 @@ def _compare(exercise: Exercise, seen: Seen) -> Again:
         mistakes = _mistakes(exercise, seen)
     except NotCarried as missing:
         rest = _without_what_is_missing(exercise, seen)
-        if rest is None:
-            return Again(UNKNOWN, f"It cannot be judged again: that needs {missing.what}.")
-        mistakes = _mistakes(rest, seen)
-        if not mistakes:
-            return Again(
-                UNKNOWN,
-                f"It can be judged again in part only: the rest needs {missing.what}. That part "
-                "has no mistake.",
+        try:
+            mistakes = _mistakes(rest, seen)  # one is enough
+        except NotCarried:  # what was returned, for instance
+            mistakes = []
+            rest = dataclasses.replace(
+                exercise, expect=(), facts=None, before=(), also=(), holds=()
             )
+        if not mistakes:
+            how = "It cannot be judged again: that needs"
+            if rest.expect or rest.facts or rest.before or rest.also or rest.holds:
+                how = "A part is judged again, and has no mistake; the rest needs"
+            return Again(UNKNOWN, f"{how} {missing.what}.")
     if mistakes:
         return Again(NOT_YET, sentence_on(exercise, mistakes))
     return Again(PASSED, rests_on=TRACES if _needs_its_spans(exercise, seen) else WORD)
@@ -266,8 +269,8 @@ def _needs_its_spans(exercise: Exercise, seen: Seen) -> bool:
         return True
 
 
-def _without_what_is_missing(exercise: Exercise, seen: Seen) -> Exercise | None:
-    """Return an exercise with the conditions that can be judged; ``None`` if there is none."""
+def _without_what_is_missing(exercise: Exercise, seen: Seen) -> Exercise:
+    """Return an exercise with the conditions that can be judged."""
 
     def some(looks: tuple[Look, ...]) -> tuple[Look, ...]:
         return tuple(look for look in looks if _can_look(look, seen))
@@ -277,12 +280,7 @@ def _without_what_is_missing(exercise: Exercise, seen: Seen) -> Exercise | None:
         each = facts.values() if isinstance(facts, Mapping) else [facts]
         facts = facts if all(_can_look(fact, seen) for fact in each) else None
     before, also, holds = map(some, (exercise.before, exercise.also, exercise.holds))
-    rest = dataclasses.replace(exercise, facts=facts, before=before, also=also, holds=holds)
-    try:
-        _mistakes(rest, seen)
-    except NotCarried:  # what was returned, for instance
-        return None
-    return rest if rest.expect or facts or before or also or holds else None
+    return dataclasses.replace(exercise, facts=facts, before=before, also=also, holds=holds)
 
 
 def _can_look(look: Callable[[Seen], Any], seen: Seen) -> bool:

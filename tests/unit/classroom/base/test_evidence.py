@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections import OrderedDict, deque
+from collections import OrderedDict, deque, namedtuple
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -104,20 +104,39 @@ class _Own:
 
 
 def test_objects_keep_the_fields_that_they_have() -> None:
-    for value in (_Answer(text="six months", score=1.0), _Own("six months")):
+    namespace = SimpleNamespace(text="six months")
+    of_the_notebook = type("_Class", (), {"__module__": "__main__"})()
+    of_the_notebook.text = "six months"
+    for value in (
+        _Answer(text="six months", score=1.0),
+        _Own("six months"),
+        namespace,
+        of_the_notebook,
+    ):
         back = value_of(value)
         assert back.text == "six months"
         assert repr(back) == repr(value)
         assert type(back).__name__ == type(value).__name__
-        with pytest.raises(NotCarried, match="`other` of a _"):
+        with pytest.raises(NotCarried, match="`other` of a "):
             back.other  # noqa: B018
+
+
+def test_a_row_keeps_its_names() -> None:
+    row = namedtuple("Row", "chunk_id text")("a-1", "six months")
+    back = value_of([row])[0]
+    assert back == row
+    assert (back.text, repr(back)) == (row.text, repr(row))
+
+
+class _Thing:
+    pass
 
 
 def test_what_has_no_json_says_so_at_every_use_and_prints_as_it_did() -> None:
     def ask(question: str) -> str:
         return question
 
-    function, thing = value_of(ask), value_of(thing_itself := SimpleNamespace(a=1))
+    function, thing = value_of(ask), value_of(thing_itself := _Thing())
     assert repr(thing) == repr(thing_itself)
     assert callable(function)
     assert not callable(thing)
@@ -128,7 +147,7 @@ def test_what_has_no_json_says_so_at_every_use_and_prints_as_it_did() -> None:
         lambda: {thing}, lambda: float(thing), lambda: agrees(thing, [1]), lambda: thing < 1,
     ]  # fmt: skip
     for use in uses:
-        with pytest.raises(NotCarried, match=r"function `ask`|SimpleNamespace"):
+        with pytest.raises(NotCarried, match=r"function `ask`|a _Thing"):
             use()
 
 

@@ -28,7 +28,6 @@ from rag_tutorials.classroom.instructor import commands, grading
 from rag_tutorials.classroom.instructor.grading import (
     Grade,
     Student,
-    grade,
     summary,
     write_details,
     write_table,
@@ -164,6 +163,12 @@ def told(student: str, verdict: Verdict, **changes: Any) -> Report:
         "evidence": evidence,
     }  # fmt: skip
     return made(student, EXERCISE, **(fields | changes))
+
+
+def grade(
+    people: Sequence[Somebody], reports: Sequence[Report], traces: ClassTraces
+) -> list[Student]:
+    return [one for one, _ in grading.grade(people, reports, traces)]
 
 
 def of(students: Sequence[Student], slug: str) -> Grade:
