@@ -309,8 +309,9 @@ class InFront(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and greet."""
         await super().startup(sockets)
-        if hasattr(signal, "SIGHUP"):  # a closed terminal
-            signal.signal(signal.SIGHUP, self.handle_exit)
+        closed = getattr(signal, "SIGHUP", None)  # a terminal; Windows has none
+        if closed is not None:
+            signal.signal(closed, self.handle_exit)
         say(self._greeting)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
