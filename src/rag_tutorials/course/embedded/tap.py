@@ -1,7 +1,7 @@
 """A tap at Phoenix's receiver: who listens gets each request of spans that Phoenix has accepted.
 
 So what others are told of is what Phoenix has, whoever sent it: the kernel, a subprocess, a
-service. The request waits for a listener as long as that takes: it must be quick.
+service. Who sent it has its answer before a listener is called; the next request waits for both.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Tap:
             await self._app(scope, receive, send)
             return
         parts: list[bytes] = []
+        accepted = False
 
         async def receiving() -> _Message:
             message = await receive()
@@ -42,9 +43,15 @@ class Tap:
             return message
 
         async def sending(message: _Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 200:
-                self._tell(b"".join(parts), dict(scope["headers"]))
-            await send(message)
+            nonlocal accepted
+            if message["type"] == "http.response.start":
+                accepted = message["status"] == 200
+            ends = message["type"] == "http.response.body" and not message.get("more_body")
+            try:
+                await send(message)
+            finally:  # also where the sender is gone: Phoenix has its spans
+                if accepted and ends:
+                    self._tell(b"".join(parts), dict(scope["headers"]))
 
         await self._app(scope, receiving, sending)
 
