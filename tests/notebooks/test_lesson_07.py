@@ -142,11 +142,9 @@ def test_it_ends_with_a_kernel_that_is_killed(when: str, tmp_path: Path) -> None
 
 def test_phoenix_keeps_its_traces_in_postgresql(tmp_path: Path) -> None:
     pytest.importorskip("asyncpg", reason="asyncpg is missing: pip install 'arize-phoenix[pg]'")
-    folder = tmp_path / "postgresql"
-    folder.mkdir()
     with ExitStack() as stack:
         try:
-            url = stack.enter_context(postgresql(folder))
+            url = stack.enter_context(postgresql()).url
         except MissingProgramError as missing:
             pytest.skip(str(missing))
         for start_number in (1, 2):  # the second start finds what the first one stored

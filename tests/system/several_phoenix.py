@@ -14,15 +14,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
-import psutil
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -47,9 +47,16 @@ def settings(file: str = "phoenix.env") -> dict[str, str]:
     return dict(re.findall(r"(?m)^([A-Z_]+)=(.*)$", text))
 
 
+class Database(NamedTuple):
+    """A PostgreSQL that runs: the URL of its empty database, and its first process."""
+
+    url: str
+    pid: int
+
+
 @contextmanager
-def postgresql(folder: Path, cores: Sequence[int] = (), password: str = "") -> Iterator[str]:
-    """Run a PostgreSQL of its own; yield the URL of its empty database.
+def postgresql(cores: Sequence[int] = (), password: str = "") -> Iterator[Database]:
+    """Run a PostgreSQL of its own, on these cores if any are given.
 
     With ``password`` it asks for that one, which the URL does not have.
 
@@ -62,35 +69,33 @@ def postgresql(folder: Path, cores: Sequence[int] = (), password: str = "") -> I
             "PostgreSQL's server programs (initdb, postgres) are not on this machine"
         )
     programs = Path(found).parent
-    # PostgreSQL refuses to run as root.
-    user: dict[str, Any] = {}
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        user = {"user": "postgres", "group": "postgres", "extra_groups": []}
-        shutil.chown(folder, "postgres")
-        for parent in folder.parents[:-2]:
-            parent.chmod(parent.stat().st_mode | 0o011)
-    data, port = folder / "data", free_port()
-    initdb = [programs / "initdb", "-D", data, "-U", "phoenix", "-E", "UTF8", "-N"]
-    said = folder / "password"
-    said.write_text(password)
-    said.chmod(0o644)
-    initdb += ["-A", "scram-sha-256", "--pwfile", said] if password else ["-A", "trust"]
-    subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)
-    options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
-    command = [*_pinned(cores), programs / "postgres", "-D", data, "-p", str(port)]
-    for name, value in options.items():
-        command += ["-c", f"{name}={value}"]
-    log = folder / "postgresql.log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(command, stderr=output, stdout=output, cwd=folder, **user)
-    try:
-        _wait_until(
-            lambda: b"ready to accept connections" in log.read_bytes(), server, log, "PostgreSQL"
-        )
-        yield f"postgresql://phoenix@127.0.0.1:{port}/postgres"
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(START_S)
+    # Not in a folder of pytest: it closes them to other users, whenever another run of it begins.
+    with tempfile.TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        user: dict[str, Any] = {}
+        if hasattr(os, "geteuid") and os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            user = {"user": "postgres", "group": "postgres", "extra_groups": []}
+            shutil.chown(folder, "postgres")
+        data, log, port = folder / "data", folder / "log", free_port()
+        initdb = [programs / "initdb", "-D", data, "-U", "phoenix", "-E", "UTF8", "-N"]
+        said = folder / "password"
+        said.write_text(password)
+        said.chmod(0o644)
+        initdb += ["-A", "scram-sha-256", "--pwfile", said] if password else ["-A", "trust"]
+        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)
+        options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
+        command = [*_pinned(cores), programs / "postgres", "-D", data, "-p", str(port)]
+        for option, value in options.items():
+            command += ["-c", f"{option}={value}"]
+        with log.open("wb") as output:
+            server = subprocess.Popen(command, stderr=output, stdout=output, cwd=folder, **user)
+        try:
+            ready = b"ready to accept connections"
+            _wait_until(lambda: ready in log.read_bytes(), server, log, "PostgreSQL")
+            yield Database(f"postgresql://phoenix@127.0.0.1:{port}/postgres", server.pid)
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(START_S)
 
 
 @dataclass
@@ -119,11 +124,10 @@ class Phoenix:
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
     @property
-    def cpu_s(self) -> float:
-        """CPU seconds of this start so far."""
+    def pid(self) -> int:
+        """The process of its last start."""
         assert self.process is not None
-        times = psutil.Process(self.process.pid).cpu_times()
-        return float(times.user + times.system)
+        return self.process.pid
 
     def start(self) -> None:
         """Start it (again), and do not wait."""
@@ -243,6 +247,7 @@ class Backend:
     database: str
     admin_secret: str
     admin_password: str
+    others: Sequence[int]  # the first processes of PostgreSQL and nginx
 
     def ask(self, url: str = "") -> httpx.Client:
         """Return a client with the administrator's rights; without ``url``, through nginx."""
@@ -273,7 +278,7 @@ def backend(
     """Run PostgreSQL, ``processes`` Phoenix and nginx until the block ends.
 
     Args:
-        folder: for data and logs; its parents are made passable for PostgreSQL's user.
+        folder: for the logs and settings of each.
         processes: how many Phoenix.
         balanced: whether nginx stands in front of them.
         pins: the cores of each Phoenix, in order; none where it is left out.
@@ -284,10 +289,9 @@ def backend(
         MissingProgramError: PostgreSQL or nginx is not on this machine.
     """
     with ExitStack() as stack:
-        (folder / "postgresql").mkdir(parents=True)
-        database = stack.enter_context(postgresql(folder / "postgresql", others))
+        database = stack.enter_context(postgresql(others))
         environment = {**settings(), **new_secrets(), **(extra or {})}
-        environment["PHOENIX_SQL_DATABASE_URL"] = database
+        environment["PHOENIX_SQL_DATABASE_URL"] = database.url
         phoenixes = [
             Phoenix(folder / f"phoenix-{number}", environment, cores)
             for number, cores in enumerate([*pins, *[()] * processes][:processes], 1)
@@ -296,14 +300,17 @@ def backend(
             stack.callback(each.stop)
         start_together(phoenixes)
         url = phoenixes[0].url
+        running = [database.pid]
         if balanced:
             url = stack.enter_context(nginx(folder / "nginx", phoenixes, others))
+            running.append(int((folder / "nginx" / "pid").read_text()))
         yield Backend(
             url,
             phoenixes,
-            database,
+            database.url,
             environment["PHOENIX_ADMIN_SECRET"],
             environment["PHOENIX_DEFAULT_ADMIN_INITIAL_PASSWORD"],
+            running,
         )
 
 

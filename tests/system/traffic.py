@@ -32,7 +32,7 @@ class Traffic:
     batches: list[Sequence[ReadableSpan]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def exporter(self, timeout: float = 10) -> OTLPSpanExporter:
+    def exporter(self, timeout: float = 60) -> OTLPSpanExporter:
         """Return an exporter as an application has it."""
         headers = {"authorization": f"Bearer {self.key}"}
         return OTLPSpanExporter(f"{self.url}/v1/traces", headers=headers, timeout=timeout)

@@ -238,13 +238,11 @@ def test_in_postgresql_too_everything_is_kept_and_the_password_to_itself(
 ) -> None:
     """As a person runs it: with a password in the URL once, and then without."""
     pytest.importorskip("asyncpg", reason="asyncpg is missing: course.py setup --test")
-    data = tmp_path / "postgresql"
-    data.mkdir()
     one = Class(tmp_path / "class")
     options = ["serve", "--folder", str(one.folder), "--port", str(one.port)]
     with ExitStack() as stack:
         try:
-            url = stack.enter_context(postgresql(data, password=PASSWORD))
+            url = stack.enter_context(postgresql(password=PASSWORD)).url
         except MissingProgramError as missing:
             pytest.skip(str(missing))
         given = url.replace("phoenix@", f"phoenix:{QUOTED}@")
