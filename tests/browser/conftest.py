@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -33,15 +34,8 @@ from playwright.sync_api import (
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "notebooks" / "images"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-HOME = (
-    "http://localhost:",
-    "http://127.0.0.1:",
-    "ws://localhost:",
-    "file:",
-    "data:",
-    "blob:",
-    "about:",
-)
+INSIDE = ("data:", "blob:", "about:")
+HOME = ("http://localhost:", "http://127.0.0.1:", "ws://localhost:", "file:", *INSIDE)
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -250,12 +244,19 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def browser_window(chromium: Browser) -> Iterator[BrowserContext]:
     """A window whose pages may talk to this machine only."""
+    with window_at(chromium, HOME) as window:
+        yield window
+
+
+@contextlib.contextmanager
+def window_at(chromium: Browser, home: tuple[str, ...]) -> Iterator[BrowserContext]:
+    """Open a window whose pages may ask only for addresses that begin like one of these."""
     strayed: list[str] = []
     window = chromium.new_context(viewport={"width": 1280, "height": 900})
     window.set_default_timeout(TIMEOUT_MS)
 
     def watch(request: Request) -> None:
-        if not request.url.startswith(HOME):
+        if not request.url.startswith(home):
             strayed.append(request.url)
 
     window.on("request", watch)
@@ -287,6 +288,35 @@ def tree_in_phoenix(page: Page) -> list[str]:
     tree.get_by_role("list").get_by_role("button").first.wait_for(timeout=TIMEOUT_MS)
     spans = tree.get_by_role("list").first.aria_snapshot()
     return re.findall(r'button "([^"]+)"', spans)
+
+
+def look_by_frame_link_and_tile(notebook: Notebook) -> str:
+    """Look at lesson 00's Phoenix in each way that there is, and return its address."""
+    notebook.page.bring_to_front()
+    frame = notebook.page.locator(".jp-OutputArea iframe").first
+    frame.scroll_into_view_if_needed()
+    inside = frame.content_frame
+    expect(inside.get_by_role("button", name="retriever retrieval")).to_be_visible(
+        timeout=TIMEOUT_MS
+    )
+
+    link = notebook.cell("course.view(root)").locator(".jp-OutputArea-output a").first
+    with notebook.page.context.expect_page() as opened:
+        link.click()
+    phoenix = opened.value
+    assert "llm generation" in tree_in_phoenix(phoenix)
+    found = re.match(rf"({re.escape(notebook.lab.url)}/proxy/\d+)/projects/", phoenix.url)
+    assert found, phoenix.url
+    phoenix.close()
+
+    tile = notebook.page.context.new_page()  # one Phoenix runs: its page leads on to it
+    tile.goto(f"{notebook.lab.url}/phoenix/?token={notebook.lab.token}", timeout=TIMEOUT_MS)
+    tile.wait_for_url(re.compile(rf"{re.escape(found[1])}/"), timeout=TIMEOUT_MS)
+    expect(tile.get_by_role("link", name=re.compile("00_start_here"))).to_be_visible(
+        timeout=TIMEOUT_MS
+    )
+    tile.close()
+    return found[1]
 
 
 def free(port: int) -> bool:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from system_users import SystemUser, system_users
 
 from rag_tutorials.course.embedded.ports import free_port
 
@@ -80,8 +78,6 @@ ServerApp.launch_instance([
     f"--ServerApp.root_dir={sys.argv[2]}",
 ])
 """
-# The least capability that lets a user run a Python below /root: to read, not to be root.
-READING = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 CALLS = [
     ("phoenix", "GET", "/v1/projects"),
     ("phoenix", "POST", "/graphql"),
@@ -96,22 +92,18 @@ CALLS = [
 
 
 class User:
-    """A user of this machine, and what runs as that user."""
+    """A user of this machine, and what the test runs as that user."""
 
-    def __init__(self, name: str, home: Path) -> None:
-        self.name, self.home = name, home
-        subprocess.run(["useradd", "--system", "--home-dir", home, name], check=True)
-        home.mkdir(mode=0o755)
-        shutil.chown(home, name)
+    def __init__(self, user: SystemUser) -> None:
+        self.name, self.home, self.output = user.name, user.home, user.output
+        self._python = user.python
         self._running: list[subprocess.Popen[str]] = []
 
     def start(self, code: str, *arguments: object, **environment: str) -> subprocess.Popen[str]:
-        command = ["setpriv", f"--reuid={self.name}", "--clear-groups", *READING]
-        command += [sys.executable, "-c", code, *map(str, arguments)]
         own = {"HOME": str(self.home), "IPYTHONDIR": str(self.home)}
         own |= {"JUPYTER_RUNTIME_DIR": str(self.home / "run"), "PHOENIX_PORT": str(free_port())}
         process = subprocess.Popen(
-            command,
+            self._python("-c", code, *arguments),
             cwd=ROOT,
             env=os.environ | own | environment,
             stdin=subprocess.PIPE,
@@ -123,36 +115,24 @@ class User:
 
     def ask(self, url: str, method: str) -> tuple[int, str]:
         """Send a request with curl, which runs as this user."""
-        command = ["runuser", "-u", self.name, "--", "curl", "-sS", "--noproxy", "*", "-X", method]
+        command = ["curl", "-sS", "--noproxy", "*", "-X", method]
         command += ["-H", "Authorization: token proxy", "-w", "\n%{http_code}", url]
-        body, _, status = subprocess.check_output(command, text=True).rpartition("\n")
+        body, _, status = self.output(*command).rpartition("\n")
         return int(status), body
 
-    def remove(self) -> None:
+    def end(self) -> None:
         for process in self._running:
             process.kill()
             process.communicate()
-        subprocess.run(["userdel", self.name], check=True)
 
 
 @pytest.fixture
-def users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[User, User]]:
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("Only root on Linux can make two users (the container of CI is root).")
-    if missing := [name for name in ("useradd", "setpriv", "curl") if not shutil.which(name)]:
-        pytest.skip(f"Two users need {', '.join(missing)} (Debian: passwd, util-linux, curl).")
-    # Not below pytest's own folder, which is for root alone.
-    with tempfile.TemporaryDirectory(prefix="course-users-") as folder:
-        Path(folder).chmod(0o755)
-        mark = f"{os.getpid():x}"
-        made = []
-        try:
-            made.append(User(f"ada-{mark}", Path(folder, "ada")))
-            made.append(User(f"bob-{mark}", Path(folder, "bob")))
-            yield made[0], made[1]
-        finally:
-            for user in made:
-                user.remove()
+def users() -> Iterator[tuple[User, User]]:
+    with system_users("ada", "bob") as made:
+        ada, bob = map(User, made)
+        yield ada, bob
+        ada.end()
+        bob.end()
 
 
 def test_another_user_reaches_nothing_and_neither_does_his_proxy(users: tuple[User, User]) -> None:
@@ -184,8 +164,8 @@ def test_another_user_reaches_nothing_and_neither_does_his_proxy(users: tuple[Us
     files = [state, *state.rglob("*")]
     assert len(files) > 5
     assert [path for path in files if path.lstat().st_mode & 0o077] == []
-    listing = ["runuser", "-u", bob.name, "--", "ls", str(state)]
-    assert subprocess.run(listing, capture_output=True, check=False).returncode != 0
+    with pytest.raises(subprocess.CalledProcessError):
+        bob.output("ls", state)
 
 
 def bob_is_answered(bob: User, url: str) -> bool:
