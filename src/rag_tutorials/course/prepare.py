@@ -19,6 +19,7 @@ from rag_tutorials.course.embedded.diagnosis import Diagnosis, diagnose
 from rag_tutorials.course.embedded.finding import Finding
 from rag_tutorials.course.embedded.importing import version_remark
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
+from rag_tutorials.course.embedded.running import noted_port
 from rag_tutorials.course.embedded.storage import Storage, traces_dir
 from rag_tutorials.course.equipment.llm import LLMChoice, choose_llm, require_listener, shared_stub
 from rag_tutorials.course.judging import catalog, cells, proof, solutions
@@ -248,7 +249,9 @@ def _open_phoenix(name: str, lessons: Sequence[str]) -> None:
     if not _phoenix:
         port = _preferred_port(name, lessons)
         close_state()
-        _phoenix.append(EmbeddedPhoenix(Storage.claim(traces_dir(), name), port))
+        storage = Storage.claim(traces_dir(), name)
+        # On a host of many users, the lesson's port is mostly another's.
+        _phoenix.append(EmbeddedPhoenix(storage, port, noted_port(storage.path)))
     [phoenix] = _phoenix
     background.import_now(phoenix)
     if names := environment.removed():

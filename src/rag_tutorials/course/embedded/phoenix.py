@@ -20,10 +20,10 @@ class EmbeddedPhoenix:
     Phoenix, which reads the environment.
     """
 
-    def __init__(self, storage: Storage, preferred_port: int | None = None) -> None:
-        """Hold the storage, and choose the preferred port if it is free, else another."""
+    def __init__(self, storage: Storage, *preferred_ports: int | None) -> None:
+        """Hold the storage, and choose the first preferred port that is free, else another."""
         self.storage = storage
-        self.port = free_port(preferred_port)
+        self.port = free_port(*preferred_ports)
         self.mishaps = Mishaps(storage.path)
         self.version = metadata.version("arize-phoenix")
         self.listeners: list[Listener] = []

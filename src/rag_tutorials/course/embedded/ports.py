@@ -30,10 +30,11 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port(preferred: int | None = None) -> int:
-    """Return the preferred loopback port if it is free, else one that the system picks."""
-    if preferred is not None and is_free(preferred):
-        return preferred
+def free_port(*preferred: int | None) -> int:
+    """Return the first of the preferred loopback ports that is free, else one the system picks."""
+    for port in preferred:
+        if port is not None and is_free(port):
+            return port
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -54,6 +54,15 @@ def note(phoenix: EmbeddedPhoenix) -> None:
         write_private(phoenix.folder / _FILE, text)
 
 
+def noted_port(folder: Path) -> int | None:
+    """Return the port that was last written down for the traces in a folder, if one was."""
+    try:
+        port = int(json.loads((folder / _FILE).read_text(encoding="utf-8"))["port"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return port if 0 < port < 65536 else None
+
+
 class Running(NamedTuple):
     """A notebook's Phoenix that runs: the folder's name, its port, its address for browsers."""
 

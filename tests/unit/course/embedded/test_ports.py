@@ -23,3 +23,5 @@ def test_a_port_that_somebody_holds_is_passed_over(interface: str) -> None:
         taken = other.getsockname()[1]
         assert not is_free(taken)
         assert free_port(taken) != taken
+        free = free_port()
+        assert free_port(taken, None, free) == free

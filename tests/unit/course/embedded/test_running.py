@@ -56,6 +56,18 @@ def test_a_phoenix_that_was_noted_and_answers_is_found(phoenix: EmbeddedPhoenix,
     ]
 
 
+def test_where_the_lessons_port_is_anothers_a_phoenix_comes_back_to_its_last_one(
+    phoenix: EmbeddedPhoenix, port: int
+) -> None:
+    assert running.noted_port(phoenix.folder) is None
+    running.note(phoenix)
+    again = EmbeddedPhoenix(phoenix.storage, port, running.noted_port(phoenix.folder))
+    assert again.port == phoenix.port
+    for wrong in ("{", "[]", '{"port": null}', '{"port": 0}'):
+        (phoenix.folder / "running.json").write_text(wrong)
+        assert running.noted_port(phoenix.folder) is None
+
+
 def test_one_that_does_not_answer_is_not(phoenix: EmbeddedPhoenix) -> None:
     phoenix.port = free_port()
     running.note(phoenix)
