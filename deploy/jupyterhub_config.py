@@ -20,6 +20,8 @@ c.Spawner.default_url = "/lab/tree/notebooks/00_start_here.ipynb"
 # Any user of this machine can listen to kernels that talk over TCP; these use sockets in a folder.
 c.Spawner.args = ["--KernelManager.transport=ipc"]
 c.Spawner.environment = {
+    # Traces and progress, for kernels and for the tile that leads to Phoenix alike.
+    "COURSE_STATE_DIR": lambda spawner: f"{home_of(spawner)}/.course",
     # A socket's path has 107 bytes at most, and Jupyter's own folder leaves 28 of them for a home.
     "JUPYTER_RUNTIME_DIR": lambda spawner: f"{home_of(spawner)}/.jupyter-run",
     # The course's settings of JupyterLab: no news; closing a notebook ends its kernel and Phoenix.
