@@ -8,17 +8,18 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, expect
 from system_users import SystemUser, system_users
 
 from rag_tutorials.course.embedded.ports import free_port
@@ -47,18 +48,21 @@ class Hub:
         self.process = process
         self.url, self._token = f"http://localhost:{port}", token
 
-    def ask(self, method: str, path: str) -> int:
-        """Send a request to the hub's own API and return the status."""
+    def ask(self, method: str, path: str) -> dict[str, Any] | None:
+        """Send a request to the hub's own API; return what it answers, None if nobody does."""
         request = urllib.request.Request(f"{self.url}/hub/api/{path}", method=method)
         request.add_header("Authorization", f"token {self._token}")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=120) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            return error.code
+                return json.loads(answer.read() or b"{}")
         except OSError:
-            return 0  # not up yet
+            return None
+
+    def has_stopped_for(self, user: SystemUser) -> bool:
+        """Say whether the user has no server, not even one that is stopping."""
+        said = self.ask("GET", f"users/{user.name}")
+        return said is not None and said["server"] is said["pending"] is None
 
 
 class Student:
@@ -106,19 +110,34 @@ class Student:
         """Return what runs as this user."""
         return [
             each
-            for each in psutil.process_iter(["username", "status"])
+            for each in psutil.process_iter(["username", "status", "cmdline"])
             if each.info["username"] == self.user.name
             and each.info["status"] != psutil.STATUS_ZOMBIE
         ]
 
+    def kernels(self) -> list[psutil.Process]:
+        """Return this user's kernels."""
+        return [
+            each
+            for each in self.processes()
+            if "ipykernel_launcher" in (each.info["cmdline"] or ())
+        ]
+
     def ports(self) -> set[int]:
         """Return the ports at which this user's processes listen."""
+        own = {process.pid for process in self.processes()}
         return {
             connection.laddr.port
-            for process in self.processes()
-            for connection in process.net_connections(kind="tcp")
-            if connection.status == psutil.CONN_LISTEN
+            for connection in psutil.net_connections(kind="tcp")
+            if connection.status == psutil.CONN_LISTEN and connection.pid in own
         }
+
+
+def speaks_http(port: int) -> bool:
+    """Say whether a server of HTTP listens there; a kernel's own socket answers otherwise."""
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        return connection.recv(1) == b"H"
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +181,7 @@ def hub_users(chromium: Browser) -> Iterator[tuple[Hub, list[SystemUser]]]:
         )
         hub = Hub(process, port, token)
         try:
-            wait_for(lambda: hub.ask("GET", "") == 200 or process.poll() is not None, "the hub")
+            wait_for(lambda: hub.ask("GET", "") or process.poll() is not None, "the hub")
             assert process.poll() is None
             yield hub, users
         finally:
@@ -221,24 +240,24 @@ def test_a_user_reaches_nothing_of_another_neither_there_nor_through_their_own_p
     path, phoenix = ada.announced()
     assert ada.get(f"{path}/v1/projects")[0] == 200
     for address in (path, f"/user/{ada.user.name}/lab", f"/user/{ada.user.name}/api/contents"):
-        status, text = bob.get(address)
-        assert (status, ada.user.name in text) == (403, False), address
+        assert bob.get(address)[0] == 403, address
 
     through = f"/user/{bob.user.name}/proxy"
+    servers = set(filter(speaks_http, ada.ports()))
     refused = {
         port
-        for port in ada.ports()
+        for port in servers
         if bob.get(f"{through}/{port}/v1/projects")[1].startswith("Refused: this connection comes")
     }
     assert {phoenix} < refused  # and her stub, at least
-    # All else that listens is her JupyterLab, which asks for a login that he has not.
-    [lab] = ada.ports() - refused
-    status, text = bob.get(f"{through}/{lab}/user/{ada.user.name}/api/contents")
-    assert (status, "notebooks" in text) == (403, False), text
-
+    # The only other is her JupyterLab, which asks for a login that he has not.
+    [lab] = servers - refused
+    assert bob.get(f"{through}/{lab}/user/{ada.user.name}/api/contents")[0] == 403
     assert ada.user.home.joinpath("course").stat().st_mode & 0o077 == 0
     with pytest.raises(subprocess.CalledProcessError):
         bob.user.output("ls", ada.user.home / "course")
+    with pytest.raises(subprocess.CalledProcessError):
+        bob.user.output("ls", ada.user.home / ".course")
 
 
 def test_traces_outlive_the_kernel_and_the_users_server(
@@ -246,14 +265,22 @@ def test_traces_outlive_the_kernel_and_the_users_server(
 ) -> None:
     student = students[1]
     before = student.traces()
-    student.notebook.menu("Kernel", "kernelmenu:restart")
-    student.notebook.page.get_by_role("button", name="Restart", exact=True).click()
+    page = student.notebook.page
+    page.bring_to_front()
+    student.notebook.menu("Kernel", "kernelmenu:restart-and-clear")
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    expect(page.locator(".jp-InputPrompt").get_by_text("[1]:")).to_have_count(0, timeout=TIMEOUT_MS)
     student.notebook.wait_until_idle()
     student.notebook.run_first(2)
     assert student.traces() == before
 
+    student.notebook.save()
+    student.notebook.close()
+    wait_for(lambda: not student.kernels(), "the kernel to end with its tab")
+
     # What a hub does with servers that nobody uses.
-    assert student.hub.ask("DELETE", f"users/{student.user.name}/server") in (202, 204)
+    student.hub.ask("DELETE", f"users/{student.user.name}/server")
+    wait_for(lambda: student.hub.has_stopped_for(student.user), "the user's server to stop")
     wait_for(lambda: student.processes() == [], "the end of all that the user ran")
     student.window.new_page().goto(f"{student.hub.url}/hub/spawn", timeout=TIMEOUT_MS)
     for page in student.window.pages[:-1]:
