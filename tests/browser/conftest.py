@@ -101,8 +101,9 @@ class Notebook:
     def __init__(self, page: Page, lab: Lab, name: str) -> None:
         self.page, self.lab, self.name = page, lab, name
         self.file = lab.root / "notebooks" / f"{name}.ipynb"
-        address = f"{lab.url}/lab/tree/notebooks/{name}.ipynb?token={lab.token}&reset"
-        page.goto(address, timeout=TIMEOUT_MS)
+        address = f"{lab.url}/lab/tree/notebooks/{name}.ipynb"
+        if page.url != address:  # a second opening, while the first starts a kernel, starts another
+            page.goto(f"{address}?token={lab.token}&reset", timeout=TIMEOUT_MS)
         self.wait_until_idle()
 
     def wait_until_idle(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import shutil
 import subprocess
 import sys
@@ -16,8 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+if sys.platform != "win32":
+    import pwd
+
 # The least capability that lets a user run a Python below /root: to read, not to be root.
 _READING = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+_FOLDER = "course-users-"
 _PACKAGES = {"useradd": "passwd", "setpriv": "util-linux", "curl": "curl"}
 
 
@@ -63,9 +66,10 @@ def system_users(*names: str) -> Iterator[list[SystemUser]]:
     if missing := [name for name in _PACKAGES if not shutil.which(name)]:
         packages = ", ".join(_PACKAGES[name] for name in missing)
         pytest.skip(f"Two users need {', '.join(missing)} (Debian: {packages}).")
+    _remove_what_a_killed_run_has_left()
     with contextlib.ExitStack() as stack:
         # Not below pytest's own folder, which is for root alone.
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="course-users-")))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=_FOLDER)))
         folder.chmod(0o755)
         made = [SystemUser(f"{name}-{os.getpid():x}", folder / name) for name in names]
         for user in made:
@@ -76,6 +80,15 @@ def system_users(*names: str) -> Iterator[list[SystemUser]]:
             user.home.mkdir(mode=0o755)
             shutil.chown(user.home, user.name)
         yield made
+
+
+def _remove_what_a_killed_run_has_left() -> None:
+    for user in pwd.getpwall():
+        folder, run = Path(user.pw_dir).parent, user.pw_name.rpartition("-")[2]
+        if folder.name.startswith(_FOLDER) and not psutil.pid_exists(int(run, 16)):
+            with contextlib.suppress(KeyError, subprocess.CalledProcessError):
+                _remove(user.pw_name)  # unless another run has done so meanwhile
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove(name: str) -> None:
