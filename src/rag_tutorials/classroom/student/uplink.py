@@ -308,21 +308,29 @@ class Uplink:
                 first, *others = report.trace_ids
                 self._ahead += [one for one in others if one not in self._ahead]
                 self._send_spans(list(self._pieces([first], _PROMOTED)))
-            if self._annotate(report, last=tries >= _ANNOTATION_TRIES):
+            if self._annotate(report, tries):
                 self._due.pop(file, None)
                 self._spool.sent(file, whole=True)
             else:
                 self._due[file] = (now + _ANNOTATION_S * 2 ** min(tries, 6), tries + 1)
 
-    def _annotate(self, report: Report, last: bool) -> bool:
+    def _annotate(self, report: Report, tries: int) -> bool:
         """Return whether this is done; else the trace is not stored yet.
 
-        At ``last`` Phoenix is left to wait for the trace itself.
+        Phoenix is then left to wait for the trace itself, in its memory; the further tries are for
+        one that was ended meanwhile. Written twice, an annotation is there once.
         """
-        path = ANNOTATIONS if last else f"{ANNOTATIONS}?sync=true"
         content = {"data": [annotation_of(report)]}
-        answer = self._ask(lambda: self._door.post_json(path, content), (*_NEVER, NOT_FOUND))
-        return answer.status != NOT_FOUND or last
+
+        def ask(path: str) -> Answer:
+            return self._ask(lambda: self._door.post_json(path, content), (*_NEVER, NOT_FOUND))
+
+        if ask(f"{ANNOTATIONS}?sync=true").status != NOT_FOUND:
+            return True
+        last = tries >= _ANNOTATION_TRIES
+        if tries == 0 or last:
+            ask(ANNOTATIONS)
+        return last
 
     def _bulk(self) -> None:
         """Send a batch of the rest when it is time; in a hurry, all."""

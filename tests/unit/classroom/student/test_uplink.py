@@ -200,14 +200,16 @@ def test_one_request_that_the_class_will_never_take_holds_nothing_up(
 def test_an_annotation_waits_for_its_trace(
     server: ClassServer, begin: Callable[..., Uplink]
 ) -> None:
-    server.fault = Fault(404, times=2, only="/v1/trace_annotations")
+    server.fault = Fault(404, times=2, only="/v1/trace_annotations?sync")
     uplink = begin(member_of(server))
     [span] = made(["a"])
     uplink.take(body_of([span]))
     uplink.report(report(trace_ids=[trace_id_of(span)]))
-    until(server.annotations)
-    asked = [status for _, path, status in server.asked if "annotations" in path]
-    assert asked == [404, 404, 200]
+    until(lambda: len(server.annotations()) == 2)
+    asked = [(path[21:], status) for _, path, status in server.asked if "annotations" in path]
+    # Phoenix waits for the trace, too; and is asked again, for its memory may be gone.
+    assert asked == [("?sync=true", 404), ("", 200), ("?sync=true", 404), ("?sync=true", 200)]
+    assert server.annotations()[0] == server.annotations()[1]
     assert len(server.spans(PROJECT)) == 1
 
 
