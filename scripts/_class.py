@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote
 
-from _run import CommandError, wait
+from _run import wait
 from _setup import Checkout
 
 MODULE = "rag_tutorials.classroom.instructor.commands"
@@ -97,11 +97,7 @@ def run(course: Checkout, options: argparse.Namespace) -> int:
     Raises:
         CommandError: the environment cannot be used.
     """
-    if problem := course.problem():
-        raise CommandError(
-            f"The course's environment, .venv, is not usable: {problem}."
-            " Run: python scripts/course.py setup"
-        )
+    course.require()
     given = {
         name: str(value) if isinstance(value, Path) else value
         for name, value in vars(options).items()

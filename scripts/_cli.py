@@ -145,11 +145,7 @@ def _run_in(
         CommandError: the environment cannot be used.
 
     """
-    if problem := course.problem():
-        raise CommandError(
-            f"The course's environment, .venv, is not usable: {problem}."
-            " Run: python scripts/course.py setup"
-        )
+    course.require()
     env = {**course.environment(), **setting}
     command: list[str | Path] = [course.python, "-m", module, *arguments]
     return subprocess.run(command, cwd=course.root, env=env, check=False).returncode

@@ -115,6 +115,18 @@ class Checkout:
         """Return the locks that together hold all that ``kind`` needs."""
         return [self.root / LOCKS[name] for name in NEEDS[kind]]
 
+    def require(self) -> None:
+        """Refuse to go on without an environment; nothing is set up.
+
+        Raises:
+            CommandError: the environment cannot be used.
+        """
+        if problem := self.problem():
+            raise CommandError(
+                f"The course's environment, .venv, is not usable: {problem}."
+                " Run: python scripts/course.py setup"
+            )
+
     def problem(self) -> str:
         """Say why .venv cannot be used as it is and must be made anew; "" if it can."""
         if not self.python.exists():
