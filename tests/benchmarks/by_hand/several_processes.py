@@ -1,6 +1,6 @@
 """What a second Phoenix process gives: CPU for a span, and spans stored in a second.
 
-    python tests/benchmarks/several_processes.py [--pairs 2] [--spans 1920]
+    python tests/benchmarks/by_hand/several_processes.py [--pairs 2] [--spans 1920]
 
 One Phoenix on core 0, with PostgreSQL and nginx on core 1; then two, on cores 0 and 1, which
 PostgreSQL and nginx share with them. In turns, on a database of its own each time, with
@@ -23,7 +23,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "system"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "system"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import httpx
 from replay.measuring import Meter
