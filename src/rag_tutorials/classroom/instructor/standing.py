@@ -43,8 +43,9 @@ class Limits:
         """What each word on the page means, in a sentence."""
         return {
             STUCK: (
-                f"{self.stuck_tries} checks or more without a pass, the first of them "
-                f"{self.stuck_minutes} minutes ago or more, and no other exercise checked since"
+                f"{self.stuck_tries} checks or more without a pass, {self.stuck_minutes} minutes "
+                "or more since the first of them or since coming back, and no other exercise "
+                "checked since"
             ),
             SILENT: (
                 f"here in the last {self.away_minutes} minutes, not done with the class's lesson, "
@@ -91,7 +92,7 @@ class Cell:
             ``unable`` (the check could not look).
         tries: Checks until it passed, or until now.
         sentence: What the last check said.
-        since: The first check that did not pass, on the instructor's clock; None without one.
+        since: The first check that did not pass, by the student's clock; None without one.
         last: The newest check with a trace if there is one, else the newest.
     """
 
@@ -111,7 +112,9 @@ class Student:
         cells: By exercise.
         lesson: The lesson of the newest report (``"03"``); empty without any.
         exercise: The exercise that was checked last; empty without any.
-        heard: When the newest report came, on the instructor's clock.
+        heard: When the last report came, by the instructor's clock.
+        when: When the newest report was made, by the student's clock.
+        back: When the first report after the last long pause was made; likewise.
         newest: The newest report that leads to a trace.
         opened: Numbers of the lessons that were opened.
         guesses: Of each prediction, whether the first that was compared was right.
@@ -124,6 +127,8 @@ class Student:
     lesson: str = ""
     exercise: str = ""
     heard: datetime | None = None
+    when: datetime | None = None
+    back: datetime | None = None
     newest: Report | None = None
     opened: frozenset[str] = frozenset()
     guesses: Mapping[str, bool] = field(default_factory=dict)
@@ -183,11 +188,12 @@ class Standing:
     signs: Sequence[Sign]
 
 
-def student_of(slug: str, reports: Iterable[Report]) -> Student:
+def student_of(slug: str, reports: Iterable[Report], limits: Limits | None = None) -> Student:
     """Tell from all the reports of one student where this one stands.
 
     They may come in any order, and more than once.
     """
+    away = timedelta(minutes=(limits or Limits()).away_minutes)
     ordered = sorted(
         {one.span_id: one for one in reports}.values(),
         key=lambda one: (one.when, one.attempt, one.heard, one.span_id),
@@ -197,8 +203,10 @@ def student_of(slug: str, reports: Iterable[Report]) -> Student:
     checks: dict[str, list[Report]] = defaultdict(list)
     guesses: dict[str, bool] = {}
     quizzes: dict[str, tuple[int, int]] = {}
-    exercise, newest = "", None
-    for one in ordered:
+    exercise, newest, back = "", None, ordered[0]
+    for before, one in zip([ordered[0], *ordered], ordered, strict=False):
+        if one.when - before.when > away:
+            back = one
         if one.event == CHECK:
             checks[one.exercise].append(one)
             exercise = one.exercise
@@ -213,6 +221,8 @@ def student_of(slug: str, reports: Iterable[Report]) -> Student:
         lesson=ordered[-1].lesson[:2],
         exercise=exercise,
         heard=max(one.heard for one in ordered),
+        when=ordered[-1].when,
+        back=back.when,
         newest=newest,
         opened=frozenset(one.lesson[:2] for one in ordered),
         guesses=guesses,
@@ -296,7 +306,7 @@ def _cell(checks: Sequence[Report]) -> Cell:
         state=PASSED if passed else states.get(last.state, UNABLE),
         tries=max(len(counted), max((one.attempt for one in counted), default=0)),
         sentence=last.sentence,
-        since=min((one.heard for one in failed), default=None),
+        since=min((one.when for one in failed), default=None),
         last=traced[-1] if traced else last,
     )
 
@@ -316,7 +326,11 @@ def _stuck(here: Standing, limits: Limits) -> list[Sign]:
         cell = one.cells.get(one.exercise)
         if cell is None or cell.state == PASSED or cell.since is None:
             continue
-        minutes = int((here.at - cell.since) / timedelta(minutes=1))
+        if one.heard is None or one.when is None or one.back is None:
+            continue
+        # Each difference is one clock's: a student's may be wrong, and reports may come late.
+        spent = (one.when - max(cell.since, one.back)) + (here.at - one.heard)
+        minutes = int(spent / timedelta(minutes=1))
         if cell.tries >= limits.stuck_tries and minutes >= limits.stuck_minutes:
             found.append(Sign(STUCK, slug, one.exercise, cell.tries, minutes))
     return sorted(found, key=lambda sign: (-sign.minutes, sign.student))

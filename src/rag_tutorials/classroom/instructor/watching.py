@@ -120,7 +120,7 @@ class Watch:
             self._of_student[one.student].append(one)
             self._of_exercise[one.exercise].append(one)
         for slug in {one.student for one in news.reports}:
-            self._students[slug] = student_of(slug, self._of_student[slug])
+            self._students[slug] = student_of(slug, self._of_student[slug], self.limits)
         for exercise in {one.exercise for one in news.reports if one.event == CHECK}:
             self._said[exercise] = said_of(self._of_exercise[exercise], self._students)
 

@@ -142,6 +142,26 @@ def test_who_passed_or_went_on_is_not_stuck() -> None:
     assert words(found, STUCK) == {"cyd": "01.1"}
 
 
+@pytest.mark.parametrize("wrong", [-500, 0, 500])
+def test_a_wrong_clock_and_reports_that_came_late_make_nobody_stuck_sooner_or_later(
+    wrong: int,
+) -> None:
+    """All came at once, a minute ago: checks of the nine minutes before that."""
+    heard = NOW - timedelta(minutes=1)
+    late = [made("ada", ago=10 - 3 * n + wrong, heard=heard) for n in range(4)]
+    (sign,) = (one for one in standing(*late).signs if one.word == STUCK)
+    assert (sign.tries, sign.minutes) == (4, 10)
+
+
+def test_who_comes_back_the_next_day_is_not_stuck_at_once() -> None:
+    yesterday = [made("ada", ago=24 * 60 - n) for n in range(6)]
+    opened = made("ada", "opened", "", 4, event="opened", lesson="01_lesson")
+    assert words(standing(*yesterday, opened), STUCK) == {}
+    opened = made("ada", "opened", "", 6, event="opened", lesson="01_lesson")
+    (sign,) = (one for one in standing(*yesterday, opened).signs if one.word == STUCK)
+    assert (sign.tries, sign.minutes) == (6, 6)
+
+
 # Silent
 
 

@@ -83,8 +83,9 @@ function nameOf(student) {
   const way = at("names").value;
   if (way === "names") return student.name;
   if (way === "numbers") return `Student ${student.number}`;
-  const letters = student.name.split(/[\s-]+/u).map((word) => [...word][0] ?? "").join("").toUpperCase();
-  return `${letters} ${student.number}`; // two may have the same initials
+  const words = student.name.replace(/ \(.*\)$/, "").match(/\p{L}[\p{L}\p{M}’']*/gu) ?? [];
+  const letters = words.slice(0, 4).map((word) => [...word][0]).join("").toUpperCase();
+  return `${letters} ${student.number}`.trim(); // two may have the same initials
 }
 
 const byNumber = (number) => state.students.find((one) => one.number === number);
@@ -423,7 +424,7 @@ function drawSaid() {
   const items = said.length ? said : [{ text: id ? "Nothing but “passed” so far." : "Choose a lesson, then an exercise.", students: [], now: 0, checks: 0 }];
   draw(at("said"), items, (one) => `${id} ${one.text}`, create, (item, one) => {
     const others = one.students.length > one.now ? `, ${one.students.length} in all` : "";
-    put(item.children[0], one.checks ? `${students(one.now)} now${others}` : "");
+    put(item.children[0], one.checks ? `${one.now ? students(one.now) : "nobody"} now${others}` : "");
     prose(item.children[1], one.text);
     set(item, "title", one.checks ? `${times(one.checks)}: ${who(one.students)}` : "");
   });
