@@ -58,6 +58,8 @@ class Shown:
 
     reader: ReportReader
     watch: Watch
+    seen: str = ""
+    """Where the instructor's browser is logged in to the class's Phoenix; "" for where we read."""
     _look: Look | None = None
     _text: bytes = b"{}"
     _tag: str = ""
@@ -108,7 +110,7 @@ def application(shown_: Shown) -> Starlette:
         exercise = request.path_params.get("exercise", "")
         work = one.cells.get(exercise) if one else None
         report = (work.last if work else None) if exercise else (one.newest if one else None)
-        return _trace(shown_.reader, report)
+        return _trace(shown_, report)
 
     routes = [Route(path, _file(*file)) for path, file in _FILES.items()]
     routes += [
@@ -126,13 +128,16 @@ def serve(
     watch: Watch,
     port: int = PORT,
     told: Callable[[str], object] = print,
+    seen: str = "",
 ) -> int:
     """Serve the page until Ctrl-C, to this user alone; ``told`` is told its address.
+
+    Links lead to the class's Phoenix at ``seen``, or else to where it is read.
 
     Raises:
         CourseError: the port is taken.
     """
-    shown_ = Shown(reader, watch)
+    shown_ = Shown(reader, watch, seen)
     try:
         listening = socket.create_server((HOST, port))
     except OSError as error:
@@ -208,7 +213,7 @@ def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]
     return answer
 
 
-def _trace(reader: ReportReader, report: Report | None) -> Response:
+def _trace(shown_: Shown, report: Report | None) -> Response:
     """Lead to a trace in the class's Phoenix, or say why there is none to see."""
     if report is None or not report.trace_ids:
         return _sentence(
@@ -216,11 +221,12 @@ def _trace(reader: ReportReader, report: Report | None) -> Response:
         )
     trace_id = report.trace_ids[0]
     try:
-        arrived = reader.has_trace(report.project, trace_id)
+        arrived = shown_.reader.has_trace(report.project, trace_id)
     except UnreachableError as error:
         return _sentence(str(error))
     if arrived:
-        return RedirectResponse(f"{reader.url}/redirects/traces/{trace_id}", HTTPStatus.SEE_OTHER)
+        phoenix = shown_.seen or shown_.reader.url
+        return RedirectResponse(f"{phoenix}/redirects/traces/{trace_id}", HTTPStatus.SEE_OTHER)
     answer = _sentence(
         "This trace has not arrived yet: verdicts come first, traces follow. This page looks again "
         "by itself. If the table says that this student's spans were dropped, it may never come."

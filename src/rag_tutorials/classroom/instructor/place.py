@@ -35,13 +35,16 @@ class Server:
 
     ``url`` is its address on this machine, without a slash at its end; ``public`` is that of the
     students' codes, which was ``given`` or follows from where it listens. ``database`` is a
-    postgresql:// URL without its password, or "" for SQLite.
+    postgresql:// URL without its password, or "" for SQLite. ``seen`` is its address for the
+    instructor's browser, "" for ``url``: a browser is logged in where it logged in, and at the same
+    server by another name it is not.
     """
 
     url: str
     public: str
     database: str = ""
     given: bool = False
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,7 @@ def _settled(
         database=database,
         given=bool(given),
     )
+    server = dataclasses.replace(server, seen=_in_browser(server, port))
     place.keep_server(server)
     if earlier and earlier.public != server.public and place.people():
         say(
@@ -254,7 +255,7 @@ def _run(place: ClassPlace, server: Server, listener: socket.socket) -> int:
     storing = Storing(say)
     storing.guard(application)
     permit(application)
-    _put_in_front(command, listener, storing, _greeting(place, server, port))
+    _put_in_front(command, listener, storing, _greeting(place, server))
     sys.argv = ["phoenix", "serve"]
     try:
         # Its own banner leads to a port that is not open.
@@ -329,15 +330,20 @@ def say(text: str) -> None:
         print(text, file=sys.__stdout__, flush=True)
 
 
-def _greeting(place: ClassPlace, server: Server, port: int) -> str:
+def _in_browser(server: Server, port: int) -> str:
+    """Return the class's address for the instructor's browser; on a hub, a path below the hub."""
+    if server.given:
+        return server.public
+    near = _is(urlsplit(server.url).hostname or "", "is_loopback")
+    return addresses.browser_url(port) if near else server.url
+
+
+def _greeting(place: ClassPlace, server: Server) -> str:
     host = urlsplit(server.url).hostname or ""
     alone = _is(host, "is_loopback") and server.public == server.url
-    seen = server.public if server.given else server.url
-    if _is(host, "is_loopback") and not server.given:
-        seen = addresses.browser_url(port)
     lines = [
         f"The class's Phoenix is at {server.public}",
-        f"Look at it in a browser: {seen}",
+        f"Look at it in a browser: {server.seen}",
         f"  log in as {ADMIN}; the password for the first time is in {place.secrets_file}",
     ]
     if alone:

@@ -145,6 +145,15 @@ def test_a_trace_is_opened_in_phoenix_once_it_has_arrived(
     )
 
 
+def test_a_trace_is_opened_where_the_browser_is_logged_in(
+    page: tuple[Shown, int], given: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page[0], "seen", "https://class.example.org")
+    given.arrived.add(f"ada.03_wrappers/{TRACE}")
+    answer, _ = ask(page[1], "/trace/1/03.1")
+    assert answer.headers["location"] == f"https://class.example.org/redirects/traces/{TRACE}"
+
+
 @pytest.mark.parametrize("path", ["/trace/1/03.2", "/trace/2", "/trace/77", "/trace/1/99.9"])
 def test_where_no_trace_was_judged_a_sentence_says_so(path: str, page: tuple[Shown, int]) -> None:
     answer, text = ask(page[1], path)

@@ -163,13 +163,16 @@ def test_addresses_are_as_they_are_reached(tmp_path: Path) -> None:
     def settled(host: str, public: str | None = None) -> Server:
         return server._settled(place, host, 6060, None, public)
 
-    assert settled("127.0.0.1") == Server("http://127.0.0.1:6060", "http://127.0.0.1:6060")
+    own = "http://127.0.0.1:6060"
+    assert settled("127.0.0.1") == Server(own, own, seen="http://localhost:6060")
     assert settled("::1").public == "http://[::1]:6060"
+    assert settled("192.0.2.7").seen == "http://192.0.2.7:6060"
     everywhere = settled("0.0.0.0")
     assert everywhere.url == "http://127.0.0.1:6060"
     assert re.fullmatch(r"http://(?!0\.0\.0\.0)\S+:6060", everywhere.public)
     assert settled("127.0.0.1", "https://class.example.org/").public == "https://class.example.org"
-    assert settled("127.0.0.1").public == "https://class.example.org"  # remembered
+    remembered = settled("127.0.0.1")
+    assert remembered.public == remembered.seen == "https://class.example.org"
 
 
 @pytest.mark.parametrize(
