@@ -7,6 +7,7 @@ called: a table needs no server.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -59,7 +60,9 @@ def page(folder: str | None, port: int) -> int:
     from rag_tutorials.classroom.instructor import page, watching
 
     reader, watch = watching.watch_class(folder)
-    return page.serve(reader, watch, port)
+    seen = ClassPlace(folder).server().seen
+    # On a hub it is a path below the hub, where this page is not.
+    return page.serve(reader, watch, port, seen=seen if "://" in seen else "")
 
 
 def grade(folder: str | None, csv: str | None, details: str | None) -> int:
@@ -71,6 +74,8 @@ def grade(folder: str | None, csv: str | None, details: str | None) -> int:
         print(f"Judged again: {done} of {of} students", end=end, file=sys.stderr, flush=True)
 
     progress = [tell] if sys.stderr.isatty() else []
+    if progress:
+        print("Judging again ...", end="\r", file=sys.stderr, flush=True)
     students = grading.grade_class(ClassPlace(folder), *progress)
     print(grading.summary(students))
     for file, write in ((csv, grading.write_table), (details, grading.write_details)):
@@ -103,12 +108,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; what goes wrong is one sentence."""
     name, options = sys.argv[1:] if arguments is None else arguments
     try:
-        return COMMANDS[name](**json.loads(options))
+        status = COMMANDS[name](**json.loads(options))
+        sys.stdout.flush()
+        return status
     except CourseError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # `class show --once | head`: who reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 if __name__ == "__main__":

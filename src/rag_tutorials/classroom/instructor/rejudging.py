@@ -24,6 +24,7 @@ from rag_tutorials.classroom.base.evidence import (
 )
 from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.course.base.places import course_root
+from rag_tutorials.course.embedded.fast_imports import fast_imports
 from rag_tutorials.course.judging import catalog
 from rag_tutorials.course.judging.comparing import expected_of, mistakes_of, sentence_on
 from rag_tutorials.course.judging.exercise import Exercise, Look
@@ -63,7 +64,8 @@ class ClassTraces:
 
     def __init__(self, url: str, key: str) -> None:
         """Read at ``url`` with a key, or the admin secret, that may read everything."""
-        from phoenix.client import Client
+        with fast_imports():  # the client's package brings Phoenix's server with it
+            from phoenix.client import Client
 
         self._url, self._key = url.rstrip("/"), key
         self._client: Any = Client(base_url=url, api_key=key)

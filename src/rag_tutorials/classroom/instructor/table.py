@@ -83,6 +83,8 @@ class Table:
         Those who need the instructor come first, then the others by name.
         """
         here = look.standing
+        if look.trouble and look.read is None:  # nothing is known of anybody
+            return _wrapped([look.trouble], width)
         chosen = self._lesson or here.lesson
         plan = next((one for one in self._watch.plans if one.number == chosen), None)
         signs: dict[str, list[Sign]] = {slug: [] for slug in here.students}

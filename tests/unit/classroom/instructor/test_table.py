@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
+import subprocess
+import sys
 import threading
 import unicodedata
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from reporting import NOW, made
 
+from rag_tutorials.classroom.instructor.place import ClassPlace, Server
 from rag_tutorials.classroom.instructor.reading import News, Report, UnreachableError
 from rag_tutorials.classroom.instructor.table import ALL, Table, chosen, show
 from rag_tutorials.classroom.instructor.watching import Watch, load_plans
@@ -207,7 +212,23 @@ def test_it_is_drawn_again_until_the_end_and_says_when_the_class_does_not_answer
 def test_once_without_an_answer_fails_and_says_why() -> None:
     out = Terminal(terminal=False)
     assert show(watched(), once=True, stream=out, now=lambda: NOW) == 1
-    assert "does not answer" in out.text
+    # Nothing was ever read: it is not said of anybody that they are absent.
+    assert out.text == "The class's server at http://127.0.0.1:1 does not answer.\n"
+
+
+def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
+    ClassPlace(tmp_path).keep_server(Server("http://127.0.0.1:9", ""))
+    command = [sys.executable, "-m", "rag_tutorials.classroom.instructor.commands", "show"]
+    options = {"folder": str(tmp_path), "lesson": None, "once": True}
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [*command, json.dumps(options)], stdout=writing, stderr=subprocess.PIPE, check=False
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_a_lesson_is_found_by_number_or_name() -> None:
