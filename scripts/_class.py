@@ -50,7 +50,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         nargs="?",
         type=_path,
         metavar="FILE",
-        help="one name a line; an e-mail address may follow after a comma or tab",
+        help="one name a line; an e-mail address may follow after a comma, tab or ;",
     )
     add.add_argument(
         "--shared",
@@ -60,7 +60,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="N",
         help="instead: one code without a name, for N people (default 30)",
     )
-    add.add_argument("--csv", type=_path, metavar="FILE", help="write names and codes there, too")
+    add.add_argument(
+        "--csv", type=_path, metavar="FILE", help="write names and codes into a new file, too"
+    )
 
     code = each.add_parser("code", parents=[where], help="a new code; the old one ends")
     code.add_argument("name", help="whose, as it was added")

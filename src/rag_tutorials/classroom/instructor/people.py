@@ -211,6 +211,8 @@ def _make(
     table: Path | None,
 ) -> int:
     """Make users, keys and codes; print and keep what could be made, also if not all could."""
+    if table is not None and fresh:
+        _check_free(table)
     slugs = {one.slug for one in fresh}
     others = [one for one in known if one.slug not in slugs]
     # Before anything is made: what is in Phoenix and stands here is the class's.
@@ -305,6 +307,24 @@ def _shown(person: Person) -> str:
     if slug_of(person.name) == person.slug:
         return person.name
     return f"{person.name} ({person.slug})" if person.name else "everybody"
+
+
+def _check_free(table: Path) -> None:
+    """See before a code is made that it can be written.
+
+    Raises:
+        CourseError: something is there, or the folder is not.
+    """
+    if table.exists():
+        raise CourseError(
+            f"{table} is there already, and the codes in a file like it are kept nowhere else; "
+            "name another one with --csv. Nobody was added."
+        )
+    if not table.parent.is_dir():
+        raise CourseError(
+            f"{table.parent} is no folder; name a file with --csv in one that is there. Nobody was "
+            "added."
+        )
 
 
 def _write_table(file: Path, coded: Iterable[_Coded]) -> None:

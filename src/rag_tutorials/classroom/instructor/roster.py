@@ -25,7 +25,9 @@ class Entry(NamedTuple):
 
 
 def read_names(file: Path) -> list[Entry]:
-    """Return the names of a file in its order: one a line, an e-mail address after comma or tab.
+    """Return the names of a file in its order: one a line, perhaps an e-mail address after it.
+
+    A comma, a tab or a semicolon stands between the two.
 
     Raises:
         CourseError: the file cannot be read, or lines of it are no such lines; all are named.
@@ -52,8 +54,9 @@ def read_names(file: Path) -> list[Entry]:
             found.append(Entry(name, email.lower()))
     if wrong:
         raise CourseError(
-            f"{file} has lines that are neither a name nor a name, a comma or tab, and an e-mail "
-            f"address (a name with a comma stands in quotes): {'; '.join(wrong)}. Nobody was added."
+            f"{file} has lines that are neither a name nor a name, a comma (or tab, semicolon), "
+            "and an e-mail address (a name with a comma stands in quotes): "
+            f"{'; '.join(wrong)}. Nobody was added."
         )
     if not found:
         raise CourseError(f"{file} has no names; write one on each line.")
@@ -61,7 +64,8 @@ def read_names(file: Path) -> list[Entry]:
 
 
 def _fields(line: str) -> list[str]:
-    delimiter = "\t" if "\t" in line else ","
+    # A spreadsheet that writes decimals with a comma separates a CSV's columns by semicolons.
+    delimiter = next((one for one in "\t;" if one in line), ",")
     return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), []) or [""]
 
 

@@ -165,6 +165,26 @@ def test_a_table_for_a_mail_merge_is_for_this_user_alone(served: Class, tmp_path
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_codes_that_are_kept_nowhere_else_are_not_overwritten(
+    served: Class, tmp_path: Path
+) -> None:
+    names, file = tmp_path / "names.txt", tmp_path / "codes.csv"
+    served.add("Early Bird\n", csv=str(file))
+    before = file.read_bytes()
+    names.write_text("Early Bird\nLate Comer\n")
+    for table, sentence in (
+        (file, "is there already"),
+        (tmp_path, "is there already"),
+        (tmp_path / "no" / "codes.csv", "is no folder"),
+    ):
+        refused = served.run("add", file=str(names), shared=None, csv=str(table))
+        assert refused.returncode == 1
+        assert sentence in refused.stderr
+    assert file.read_bytes() == before
+    assert not {"late-comer"} & {one.slug for one in served.place.people()}
+    assert "late-comer" not in users(served)
+
+
 def test_whoever_an_interrupted_command_made_is_made_anew(served: Class) -> None:
     lost = served.add("Lost One\n")["Lost One"]
     # As the command leaves it when it ends before the code is printed.

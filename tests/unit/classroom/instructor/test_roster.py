@@ -22,13 +22,14 @@ def read(folder: Path, content: bytes) -> list[Entry]:
     [
         "Ada Lovelace,ada@example.org\nZoë 李\n".encode(),
         "Ada Lovelace\tada@example.org\nZoë 李".encode(),
+        "\ufeffAda Lovelace;ada@example.org\r\nZoë 李;\r\n".encode(),
         "\ufeffAda Lovelace, ADA@example.org\r\n\r\n  Zoë 李  \r\n".encode(),
         "Ada Lovelace,ada@example.org\rZoë 李\r".encode(),
         '"Ada Lovelace","ada@example.org"\n"Zoë 李",\n'.encode(),
         "Ada  Lovelace ,ada@example.org,\n\u00a0Zoe\u0308 李\u200b\n , \n\t\n".encode(),
         "Ada Lovelace,ada@example.org\nZoë 李\n".encode("utf-16"),
     ],
-    ids=["comma", "tab", "BOM and CRLF", "CR", "quoted", "blanks and marks", "UTF-16"],
+    ids=["comma", "tab", "semicolon", "BOM and CRLF", "CR", "quoted", "blanks and marks", "UTF-16"],
 )
 def test_names_are_read_as_they_are_saved(tmp_path: Path, content: bytes) -> None:
     assert read(tmp_path, content) == [ADA, ZOE]
