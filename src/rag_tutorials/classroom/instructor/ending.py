@@ -46,6 +46,9 @@ def end(place: ClassPlace, to: Path | None, here: Path, *, ask: bool) -> int:
     with place.held("people", _BUSY), Api(place) as api:
         people = place.people()
         mine, others = split(projects_of(api), students(api, people))
+        if not people and not mine:
+            print("Nobody is in this class and nothing was sent to it: there is nothing to end.")
+            return 0
         exported = _write(api, mine, people, folder)
         spans = sum(one.spans for one in exported)
         print(

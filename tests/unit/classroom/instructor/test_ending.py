@@ -238,10 +238,11 @@ def test_what_arrives_while_it_asks_is_exported_too(
     assert projects(one) == {"default", "not-of-the-class.x"}
 
 
-def test_an_empty_class_ends_too(served: Class, tmp_path: Path) -> None:
-    done = served.run("end", to=str(tmp_path / "out"), yes=True)
+def test_where_nothing_is_left_nothing_is_exported(served: Class, tmp_path: Path) -> None:
+    done = served.run("end", to=None, yes=True, here=str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "out" / "index.json").read_text("utf-8"))["projects"] == []
+    assert "there is nothing to end" in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_phoenix_nothing_is_deleted(tmp_path: Path) -> None:
