@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 import re
@@ -18,7 +19,7 @@ from rag_tutorials.classroom.base.code import ClassCode
 from rag_tutorials.classroom.base.door import Door, UnreachableError
 from rag_tutorials.classroom.base.membership import Membership
 from rag_tutorials.classroom.base.wire import VIEWER
-from rag_tutorials.classroom.student.spool import waiting_in
+from rag_tutorials.classroom.student.spool import Spool, waiting_in
 from rag_tutorials.course.base.companion import VARIABLE
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.base.places import course_root, private_folder, state_dir, write_private
@@ -145,6 +146,10 @@ def _begin(member: Membership) -> None:
     if remark:
         print(remark)
     keep(member)
+    if not remark and spool_of(member).is_dir():
+        # What stood in the way of the code before does so no more; what waited goes on its way.
+        with contextlib.suppress(OSError), contextlib.closing(Spool(spool_of(member))) as spool:
+            spool.note_trouble("")
 
 
 def keep(member: Membership) -> None:

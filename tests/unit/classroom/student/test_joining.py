@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from rag_tutorials.classroom.base.membership import Membership
 from rag_tutorials.classroom.student import commands
 from rag_tutorials.classroom.student.companion import ClassCompanion, companion
 from rag_tutorials.classroom.student.joining import enter, join_by_setting, spool_of
+from rag_tutorials.classroom.student.spool import Spool
 from rag_tutorials.classroom.student.uplink import Uplink
 from rag_tutorials.course import CourseError
 from rag_tutorials.course.base import companion as hook
@@ -246,6 +248,22 @@ def test_a_companion_that_fails_is_no_error_of_a_cell(
     leave()
     assert found.renew() is None
     assert found.finding() == ("you are in no class", "")
+
+
+def test_a_new_code_ends_what_was_said_of_the_old_one(server: ClassServer) -> None:
+    join(code_of(server))
+    member = membership.read()
+    assert member is not None
+    server.fault = Fault(401)
+    uplink = Uplink(member, spool_of(member))
+    uplink.take(body_of(made(["a"])))
+    until(lambda: "HTTP 401" in uplink.status.trouble)
+    uplink.close(0)
+    server.fault = None
+    join(code_of(server))
+    with contextlib.closing(Spool(spool_of(member))) as spool:
+        assert spool.trouble == ""
+    assert spool_of(member).is_dir()  # what waited is still there, or was sent
 
 
 def test_who_leaves_and_joins_again_in_one_kernel_is_in_the_class(server: ClassServer) -> None:
