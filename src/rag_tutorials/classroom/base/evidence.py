@@ -183,19 +183,21 @@ def encode(seen: Seen, hide: Collection[str] = ()) -> str:
     texts to ``hide``, are taken out wherever they stand.
     """
     for longest in _LONGEST:
-        text = _without_secrets(_Encoder(longest).all_of(seen), hide)
+        seen_as_json = _Encoder(longest).all_of(seen)
+        text = json.dumps(seen_as_json, ensure_ascii=False, separators=(",", ":"))
+        text = without_secrets(text.encode("utf-8", "replace").decode(), hide)
         if len(text.encode()) <= LONGEST_EVIDENCE:
             return text
     return ""
 
 
-def _without_secrets(evidence: Any, hide: Collection[str]) -> str:
-    text = json.dumps(evidence, ensure_ascii=False, separators=(",", ":"))
-    text = text.encode("utf-8", "replace").decode()
+def without_secrets(text: str, hide: Collection[str] = ()) -> str:
+    """Return a text without the keys of this environment, and without what is to ``hide``."""
     named = (value for name, value in os.environ.items() if _SECRET.search(name.upper()))
     for secret in {*named, *hide}:
         if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(json.dumps(secret, ensure_ascii=False)[1:-1], "(a key)")
+            for written in (secret, json.dumps(secret, ensure_ascii=False)[1:-1]):
+                text = text.replace(written, "(a key)")
     return text
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rag_tutorials.classroom.base import membership
-from rag_tutorials.classroom.base.evidence import encode
+from rag_tutorials.classroom.base.evidence import encode, without_secrets
 from rag_tutorials.classroom.base.membership import Membership
 from rag_tutorials.classroom.base.wire import CHECK, OPENED, PREDICTION, QUIZ, Report, project_of
 from rag_tutorials.classroom.student.joining import LEAVE, amount, join_by_setting, spool_of
@@ -118,7 +118,7 @@ class ClassCompanion:
                     lesson,
                     exercise,
                     state=verdict.state,
-                    sentence=verdict.sentence,
+                    sentence=without_secrets(verdict.sentence, (uplink.member.key,)),
                     attempt=uplink.attempt(exercise, judged),
                     trace_ids=_trace_ids(verdict.seen) if judged else (),
                     project=project_of(uplink.member.slug, lesson),

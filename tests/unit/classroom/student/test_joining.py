@@ -16,6 +16,7 @@ from rag_tutorials.classroom import join, leave
 from rag_tutorials.classroom.base import membership
 from rag_tutorials.classroom.base.code import ClassCode
 from rag_tutorials.classroom.base.membership import Membership
+from rag_tutorials.classroom.base.wire import REPORTS
 from rag_tutorials.classroom.student import commands
 from rag_tutorials.classroom.student.companion import ClassCompanion, companion
 from rag_tutorials.classroom.student.joining import enter, join_by_setting, spool_of
@@ -23,6 +24,8 @@ from rag_tutorials.classroom.student.spool import Spool
 from rag_tutorials.classroom.student.uplink import Uplink
 from rag_tutorials.course import CourseError
 from rag_tutorials.course.base import companion as hook
+from rag_tutorials.course.judging import catalog
+from rag_tutorials.course.judging.verdict import NOT_YET, Verdict
 
 ROOT = Path(__file__).parents[4]
 
@@ -300,3 +303,17 @@ def test_on_a_hub_its_users_name_is_taken(
     found = membership.read()
     assert found is not None
     assert found.slug == "grace-hopper"
+
+
+def test_a_key_that_a_sentence_quotes_does_not_leave(
+    server: ClassServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-made-up-1234")
+    join(code_of(server))
+    found = companion("")
+    assert found is not None
+    sentence = f"Your code raised ValueError: sk-made-up-1234 and {KEY}."
+    found.checked("01_manual_spans", Verdict(catalog.find("01.2"), NOT_YET, sentence))
+    [span] = until(lambda: server.spans(REPORTS))
+    said = {one.key: one.value.string_value for one in span.attributes}
+    assert said["class.sentence"] == "Your code raised ValueError: (a key) and (a key)."
