@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import html
 import os
@@ -11,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -163,13 +166,19 @@ def _page(text: str) -> list[Said]:
     return [Said("jupyter_server_proxy", "page", html.unescape(re.sub("<[^>]+>", "\n", text)))]
 
 
+def _kernels_of(server: int) -> Iterator[psutil.Process]:
+    for one in psutil.Process(server).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            if any("ipykernel_launcher" in part for part in one.cmdline()):
+                yield one
+
+
 def kernel_restarted() -> list[Said]:
     server = _server()
     server.ask("POST", "/api/kernels").raise_for_status()
-    [kernel] = [
-        one
-        for one in psutil.Process(server.process.pid).children(recursive=True)
-        if any("ipykernel" in part for part in one.cmdline())
-    ]
-    kernel.kill()
+    deadline = time.monotonic() + 120
+    while not (kernels := list(_kernels_of(server.process.pid))):
+        assert time.monotonic() < deadline, "the kernel did not start"
+        time.sleep(0.05)
+    kernels[0].kill()
     return output("jupyter_server", server.until("restarting kernel"))
