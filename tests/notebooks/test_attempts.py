@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from attempts import Attempt
+from attempts import Attempt, by_lesson
 
 from rag_tutorials.course.judging import catalog
 
@@ -34,20 +34,7 @@ def notebook(start_kernel: Any, tmp_path_factory: pytest.TempPathFactory) -> Cal
     )
     prepared, launched = kernel.open_course("scratch")
     assert not prepared.error + launched.error
-    now: list[str] = []
-
-    def of(number: str) -> Any:
-        if now != [number]:
-            for code in (
-                *(getattr(MODULES[each], "LEAVE", "") for each in now),
-                MODULES[number].SETUP,
-            ):
-                made = kernel.run(code)
-                assert not made.error, made.error
-            now[:] = [number]
-        return kernel
-
-    return of
+    return by_lesson(kernel, MODULES)
 
 
 @pytest.mark.parametrize(("number", "attempt"), CASES)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from attempts import Attempt
+from attempts import Attempt, by_lesson
 
 from rag_tutorials.classroom.base.evidence import fingerprints_of, trace_ids_of
 from rag_tutorials.classroom.instructor.rejudging import (
@@ -150,20 +150,7 @@ def notebook(
     assert not output.error, output.error
     prepared, launched = kernel.open_course("scratch")
     assert not prepared.error + launched.error
-    now: list[str] = []
-
-    def of(number: str) -> Any:
-        if now != [number]:
-            for code in (
-                *(getattr(MODULES[each], "LEAVE", "") for each in now),
-                MODULES[number].SETUP,
-            ):
-                made = kernel.run(code)
-                assert not made.error, made.error
-            now[:] = [number]
-        return kernel
-
-    return of
+    return by_lesson(kernel, MODULES)
 
 
 @pytest.mark.parametrize(("number", "attempt"), list(_cases()))

@@ -5,7 +5,10 @@ A module a lesson: ``SETUP`` is what the notebook has by then, ``ATTEMPTS`` what
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -38,3 +41,21 @@ def tries(
         *(Attempt(exercise, label, code, given, None) for label, code in right.items()),
         *(Attempt(exercise, label, code, given, said) for label, (code, said) in wrong.items()),
     ]
+
+
+def by_lesson(kernel: Any, modules: Mapping[str, ModuleType]) -> Callable[[str], Any]:
+    """Return a function that makes the kernel ready for a lesson, by its number, and returns it."""
+    now: list[str] = []
+
+    def of(number: str) -> Any:
+        if now != [number]:
+            for code in (
+                *(getattr(modules[each], "LEAVE", "") for each in now),
+                modules[number].SETUP,
+            ):
+                made = kernel.run(code)
+                assert not made.error, made.error
+            now[:] = [number]
+        return kernel
+
+    return of
