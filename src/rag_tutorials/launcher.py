@@ -14,8 +14,8 @@ def phoenix() -> dict[str, Any]:
     return {
         "command": [
             sys.executable,
-            "-m",
-            "rag_tutorials.course.embedded.running",
+            "-c",  # with -m Python warns: the package has imported the module by then
+            "from rag_tutorials.course.embedded.running import main; main()",
             "--port",
             "{port}",
         ],

@@ -148,6 +148,8 @@ class Notebook:
             lambda answer: answer.request.method == "PUT" and self.file.name in answer.url
         ):
             self.menu("File", "docmanager:save")
+        # The answer is on its way into the page. Until it is there, closing asks what to do.
+        expect(self._tab.and_(self.page.locator(".jp-mod-dirty"))).to_have_count(0)
         return self.code_cells()
 
     def cell(self, source: str) -> Locator:
@@ -172,8 +174,15 @@ class Notebook:
         return int(found[-1])
 
     def close(self) -> None:
-        """Close the notebook's tab."""
+        """Close the tab of the saved notebook."""
         self.menu("File", "application:close")
+        expect(self._tab).to_have_count(0)
+
+    @property
+    def _tab(self) -> Locator:
+        return self.page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab").filter(
+            has_text=self.file.name
+        )
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 120) -> None:

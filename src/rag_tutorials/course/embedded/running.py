@@ -119,11 +119,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Serve the page on a loopback port until stopped."""
+    """Serve the page on a loopback port until stopped, or until JupyterLab is by Ctrl-C."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    _Server((HOST, parser.parse_args().port), _Handler).serve_forever()
-
-
-if __name__ == "__main__":
-    main()
+    server = _Server((HOST, parser.parse_args().port), _Handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.serve_forever()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
 from rag_tutorials import launcher
@@ -135,9 +141,33 @@ def test_the_page_leads_where_the_notebook_that_knows_the_proxy_says(
     assert f'href="{address.format(port=port)}"' in page
 
 
-def test_the_tile_starts_the_page() -> None:
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no Ctrl-C to one process.")
+def test_the_tile_starts_the_page_which_ends_in_silence(tmp_path: Path) -> None:
     tile = launcher.phoenix()
-    assert tile["command"][1:3] == ["-m", running.__name__]
-    assert tile["command"][-1] == "{port}"
     assert tile["new_browser_tab"] is False
     assert Path(tile["launcher_entry"]["icon_path"]).read_text().startswith("<svg")
+    port = free_port()
+    process = subprocess.Popen(
+        [part.format(port=port) for part in tile["command"]],
+        env=os.environ | {"COURSE_STATE_DIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert "No notebook runs a Phoenix now." in asked(f"http://127.0.0.1:{port}/", process)
+        process.send_signal(signal.SIGINT)  # Ctrl-C in JupyterLab's terminal reaches it as well
+        assert process.communicate(timeout=120)[0] == ""
+    finally:
+        process.kill()
+        process.wait()
+
+
+def asked(url: str, process: subprocess.Popen[str]) -> str:
+    """Return what the server answers once it listens."""
+    end = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(url, trust_env=False).text
+        time.sleep(0.05)
+    raise AssertionError(process.communicate()[0])
