@@ -1,9 +1,5 @@
 """Progress and reset: what the commands clear, what they ask, when they refuse."""
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import _cli
@@ -16,7 +12,8 @@ from rag_tutorials.course.base.manifest import find_lesson, load_lessons
 from rag_tutorials.course.embedded.storage import Storage
 from rag_tutorials.course.student import kept, reset
 
-ROOT = Path(__file__).resolve().parents[3]
+from .conftest import Run
+
 FIRST, SECOND = (lesson.name for lesson in load_lessons()[:2])
 
 
@@ -111,59 +108,30 @@ def test_an_unknown_lesson_is_told(state: Path, capsys: pytest.CaptureFixture[st
 # as a person runs them
 
 
-@pytest.fixture
-def course(tmp_path: Path) -> Checkout:
-    """A course that uses the environment these tests run in."""
-    root = tmp_path / "my course"
-    (root / "notebooks").mkdir(parents=True)
-    shutil.copy(ROOT / "notebooks" / "course.toml", root / "notebooks")
-    (root / ".venv").symlink_to(sys.prefix, target_is_directory=True)
-    return Checkout(root)
-
-
-def run(course: Checkout, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the command for `course` with `said` typed in."""
-    code = (
-        "import sys; from pathlib import Path; import _cli; from _setup import Checkout;"
-        "course = Checkout(Path(sys.argv[1]));"
-        "Checkout.problem = lambda self: None;"  # a borrowed environment was set up elsewhere
-        "sys.exit(_cli.run_module(course, _cli._parser().parse_args(sys.argv[2:])))"
-    )
-    env = {k: v for k, v in os.environ.items() if k != "COURSE_STATE_DIR"}
-    return subprocess.run(
-        [sys.executable, "-c", code, str(course.root), *arguments],
-        env=env | {"PYTHONPATH": str(ROOT / "scripts")},
-        input=said,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.mark.slow
-def test_progress_prints_the_table_and_resets_after_asking(course: Checkout) -> None:
-    shown = run(course, "progress")
+def test_progress_prints_the_table_and_resets_after_asking(course: Checkout, run: Run) -> None:
+    shown = run("progress")
     assert shown.returncode == 0, shown.stderr
     assert "Whole course: 0 of " in shown.stdout
     (course.state / "progress.json").write_text('{"passed": {"00.1": "", "01.1": ""}}')
-    assert run(course, "progress", "--reset", "00", said="no\n").returncode == 1
-    assert "Whole course: 2 of " in run(course, "progress").stdout
-    assert run(course, "progress", "--reset", "00", said="yes\n").returncode == 0
-    assert "Whole course: 1 of " in run(course, "progress").stdout
-    assert run(course, "progress", "--reset", "--yes").returncode == 0
-    assert "Whole course: 0 of " in run(course, "progress").stdout
+    assert run("progress", "--reset", "00", said="no\n").returncode == 1
+    assert "Whole course: 2 of " in run("progress").stdout
+    assert run("progress", "--reset", "00", said="yes\n").returncode == 0
+    assert "Whole course: 1 of " in run("progress").stdout
+    assert run("progress", "--reset", "--yes").returncode == 0
+    assert "Whole course: 0 of " in run("progress").stdout
 
 
 @pytest.mark.slow
-def test_reset_asks_on_the_terminal(course: Checkout) -> None:
+def test_reset_asks_on_the_terminal(course: Checkout, run: Run) -> None:
     folder = course.state / "phoenix" / FIRST
     folder.mkdir(parents=True)
     (folder / "phoenix.db").write_bytes(b"x")
-    refused = run(course, "reset")
+    refused = run("reset")
     assert refused.returncode == 1
     assert refused.stdout.endswith("Nothing was changed.\n")
     assert (folder / "phoenix.db").exists()
-    assert run(course, "reset", "00", said="yes\n").returncode == 0
+    assert run("reset", "00", said="yes\n").returncode == 0
     assert not (folder / "phoenix.db").exists()
 
 
