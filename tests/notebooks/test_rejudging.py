@@ -36,60 +36,32 @@ HELD = {"13.1", "13.2", "13.3", "13.4", "13.5"}
 BY_WORD = {"07.1", "07.2", "07.3", "08.1", "08.3"}
 PATIENCE_S = 120.0
 
-# Whatever the kernel's Phoenix accepts goes on to the class, as it came, but for the project.
+# Whatever the kernel's Phoenix accepts goes on to the class, all of it and at once.
 FORWARD = """
-import functools, gzip, queue, threading, urllib.request
+import gzip, queue, threading, urllib.request
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from rag_tutorials.course.embedded import launching
+from rag_tutorials.classroom.base.wire import move_to_class
 
 waiting = queue.Queue()
 
 def forward():
     while True:
-        body = waiting.get()
-        request = ExportTraceServiceRequest.FromString(body)
+        body, encoding, project = waiting.get()
+        request = ExportTraceServiceRequest.FromString(
+            gzip.decompress(body) if encoding == "gzip" else body
+        )
         for each in request.resource_spans:
-            for one in each.resource.attributes:
-                if one.key == "openinference.project.name":
-                    one.value.string_value = "ada." + one.value.string_value
+            move_to_class(each.resource, "ada", project)
         sent = urllib.request.Request(
-            URL + "/v1/traces",
+            {url!r} + "/v1/traces",
             request.SerializeToString(),
-            {{"content-type": "application/x-protobuf", "authorization": "Bearer " + KEY}},
+            {{"content-type": "application/x-protobuf", "authorization": "Bearer " + {key!r}}},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({{}}))
         opener.open(sent, timeout=60).close()
         waiting.task_done()
 
-def listening(app):
-    async def answer(scope, receive, send):
-        if scope["type"] != "http" or scope["path"] != "/v1/traces":
-            return await app(scope, receive, send)
-        parts = []
-
-        async def noting():
-            message = await receive()
-            parts.append(message.get("body", b""))
-            return message
-
-        async def told(message):
-            if message["type"] == "http.response.start" and message["status"] == 200:
-                body = b"".join(parts)
-                zipped = dict(scope["headers"]).get(b"content-encoding") == b"gzip"
-                waiting.put(gzip.decompress(body) if zipped else body)
-            await send(message)
-
-        await app(scope, noting, told)
-
-    return answer
-
-def with_class(module, really=launching.own_user_only):
-    really(module)
-    config = module.Config
-    module.Config = lambda app, *rest, **more: config(listening(app), *rest, **more)
-
-URL, KEY = {url!r}, {key!r}
-launching.own_user_only = with_class
+course.phoenix.listeners.append(lambda *accepted: waiting.put(accepted))
 threading.Thread(target=forward, daemon=True).start()
 """
 CHECK = """
@@ -145,11 +117,11 @@ def notebook(
     kernel = start_kernel(
         {"COURSE_STATE_DIR": str(tmp_path_factory.mktemp("state")), "COURSE_PROVE_EXERCISES": "0"}
     )
+    prepared, launched = kernel.open_course("scratch")
+    assert not prepared.error + launched.error
     greeting = a_class.greeting
     output = kernel.run(FORWARD.format(url=greeting["url"], key=greeting["api_key"]))
     assert not output.error, output.error
-    prepared, launched = kernel.open_course("scratch")
-    assert not prepared.error + launched.error
     return by_lesson(kernel, MODULES)
 
 
