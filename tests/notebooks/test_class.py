@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -127,14 +128,14 @@ def test_a_lesson_with_a_service_and_a_worker_is_whole_in_the_class(
     names = {span["name"] for span in shared.spans(project)}
     assert {"POST /retrieve", "retrieval", "generation"} <= names  # service and worker
 
-    until(lambda: len(shared.reports("ada-lovelace")) >= 3)
-    reports = shared.reports("ada-lovelace")
+    def checks_there() -> list[dict[str, Any]]:
+        there = [one for one in shared.reports("ada-lovelace") if one["class.event"] == "check"]
+        return sorted(there, key=lambda one: int(one["class.attempt"]))
+
+    until(lambda: len(checks_there()) == 2)
+    reports, checks = shared.reports("ada-lovelace"), checks_there()
     [opened] = [one for one in reports if one["class.event"] == "opened"]
     assert opened["class.lesson"] == "06_context_between_processes"
-    checks = sorted(
-        (one for one in reports if one["class.event"] == "check"),
-        key=lambda one: int(one["class.attempt"]),
-    )
     assert [one["name"] for one in checks] == ["06.1", "06.1"]
     assert [one["class.state"] for one in checks] == ["not yet", "passed"]
     assert [one["class.attempt"] for one in checks] == [1, 2]
@@ -159,8 +160,10 @@ def test_a_lesson_with_a_service_and_a_worker_is_whole_in_the_class(
     for secret in (shared.key, code):
         assert secret not in str([*outputs, shown])
         assert secret not in str(shared.spans(project)) + str(reports)
-    held = [file for file in (tmp_path / "state").rglob("*") if file.is_file()]
-    has_key = [file for file in held if shared.key.encode() in file.read_bytes()]
+    has_key = []
+    for file in (tmp_path / "state").rglob("*"):
+        with contextlib.suppress(IsADirectoryError, FileNotFoundError):  # Phoenix goes on writing
+            has_key += [file] if shared.key.encode() in file.read_bytes() else []
     assert [file.name for file in has_key] == ["class.json"]
     assert has_key[0].stat().st_mode & 0o077 == 0
 
