@@ -76,11 +76,11 @@ def grade(folder: str | None, csv: str | None, details: str | None) -> int:
     progress = [tell] if sys.stderr.isatty() else []
     if progress:
         print("Judging again ...", end="\r", file=sys.stderr, flush=True)
-    students = grading.grade_class(ClassPlace(folder), *progress)
-    print(grading.summary(students))
+    graded = grading.grade_class(ClassPlace(folder), *progress)
+    print(grading.summary(graded.students, graded.left_out))
     for file, write in ((csv, grading.write_table), (details, grading.write_details)):
         if file:
-            write(Path(file), students)
+            write(Path(file), graded.students)
             print(f"\nWritten: {file}")
     return 0
 

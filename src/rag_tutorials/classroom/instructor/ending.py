@@ -45,11 +45,13 @@ def end(place: ClassPlace, to: Path | None, here: Path, *, ask: bool) -> int:
     folder = to or here / f"class-{datetime.now():%Y%m%d-%H%M%S}"
     with place.held("people", _BUSY), Api(place) as api:
         people = place.people()
-        mine, others = split(projects_of(api), students(api, people))
+        known = (*people, *place.removed())
+        mine, others = split(projects_of(api), students(api, known))
         if not people and not mine:
+            place.keep_removed([])
             print("Nobody is in this class and nothing was sent to it: there is nothing to end.")
             return 0
-        exported = _write(api, mine, people, folder)
+        exported = _write(api, mine, known, folder)
         spans = sum(one.spans for one in exported)
         print(
             f"Exported {spans} spans and {sum(one.annotations for one in exported)} annotations of "
@@ -63,7 +65,7 @@ def end(place: ClassPlace, to: Path | None, here: Path, *, ask: bool) -> int:
         )
         if ask and not confirmed(question):
             return 1
-        _delete(api, place, people, exported, folder)
+        _delete(api, place, known, exported, folder)
     print(
         f"Deleted: {len(people)} users and {len(mine)} projects. What a database frees can stay "
         f"on the disk for a while; to be rid of it, end `class serve` and remove {place.folder}"
@@ -73,7 +75,7 @@ def end(place: ClassPlace, to: Path | None, here: Path, *, ask: bool) -> int:
 
 
 def students(api: Api, people: Iterable[Person]) -> set[str]:
-    """Return the slugs of the class: of those who were added, and of those who reported.
+    """Return the slugs of the class: of those who are or were in it, and of those who reported.
 
     Who joins with a code for everybody names themselves.
     """
@@ -170,6 +172,7 @@ def _delete(
         if again:
             raise CourseError(f"{len(again)} projects got spans that were still on their way.")
         place.keep_people([])
+        place.keep_removed([])
     except (CourseError, KeyboardInterrupt) as error:
         said = str(error) or "Interrupted."
         raise CourseError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -144,10 +144,18 @@ def of_the_course() -> tuple[str, ...]:
     return tuple(one.id for each in catalog.lessons() for one in catalog.of_lesson(each))
 
 
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """A class's grades; ``left_out`` are the names of those who reported and were removed."""
+
+    students: Sequence[Student]
+    left_out: Sequence[str] = ()
+
+
 def grade_class(
     place: ClassPlace, progress: Callable[[int, int], None] = lambda done, of: None
-) -> list[Student]:
-    """Judge again what the students of a class have reported.
+) -> Graded:
+    """Judge again what the students of a class have reported, those who were removed left out.
 
     Args:
         place: Where the class is kept.
@@ -157,15 +165,21 @@ def grade_class(
         CourseError: the class was never served, or its Phoenix does not answer.
     """
     url, key = place.server().url, place.secrets().admin
+    reports, removed = read_reports(url, key), place.removed()
+    gone = {one.slug for one in removed}
     students = []
-    for one, of in grade(place.people(), read_reports(url, key), ClassTraces(url, key)):
+    for one, of in grade(place.people(), reports, ClassTraces(url, key), gone):
         students.append(one)
         progress(len(students), of)
-    return students
+    reported = {one.student for one in reports}
+    return Graded(students, [one.name for one in removed if one.slug in reported])
 
 
 def grade(
-    people: Iterable[Somebody], reports: Sequence[Report], traces: ClassTraces
+    people: Iterable[Somebody],
+    reports: Sequence[Report],
+    traces: ClassTraces,
+    removed: Collection[str] = (),
 ) -> Iterator[tuple[Student, int]]:
     """Judge again what students have reported: yield each, and how many there are.
 
@@ -173,13 +187,15 @@ def grade(
         people: Who is in the class; whoever reported nothing is told too.
         reports: All reports, in the order of storing.
         traces: The class's traces.
+        removed: The names on the wire of those who get no grade. Their traces count as theirs.
 
     Raises:
         CourseError: the class's Phoenix does not answer.
     """
     names = {one.slug: one.name for one in people if one.name}
     for report in reports:
-        names.setdefault(report.student, report.student)
+        if report.student not in removed:
+            names.setdefault(report.student, report.student)
     checks = [one for one in reports if one.event == CHECK and one.exercise]
     of_student: dict[str, dict[str, list[Report]]] = defaultdict(lambda: defaultdict(list))
     for check in checks:
@@ -391,8 +407,8 @@ def _harmless(value: object) -> object:
 # In the terminal
 
 
-def summary(students: Sequence[Student]) -> str:
-    """Return what an instructor has to know first."""
+def summary(students: Sequence[Student], left_out: Sequence[str] = ()) -> str:
+    """Return what an instructor has to know first; ``left_out`` are names of who has no grade."""
     passed = sum(one.stored for one in students)
     lines = [
         f"{_count(len(students), 'student')}, {_count(passed, 'exercise')} reported as passed:",
@@ -423,6 +439,8 @@ def summary(students: Sequence[Student]) -> str:
         lines += [f"... and {more:,} more"] if more > 0 else []
     if silent := [one.name for one in students if not one.grades]:
         lines += ["", f"Without a report: {', '.join(silent)}."]
+    if left_out:
+        lines += ["", f"Left out, for they were removed from the class: {', '.join(left_out)}."]
     return "\n".join(lines)
 
 

@@ -108,7 +108,10 @@ def renew(place: ClassPlace, name: str) -> int:
 
 
 def remove(place: ClassPlace, name: str) -> int:
-    """End somebody's code and user; what they sent stays. Return the status.
+    """End somebody's code and user, and show and grade them no more; return the status.
+
+    What they sent stays, and is theirs again if they are added again. Those who joined with a code
+    for everybody stay in the class when that code ends: they have names of their own.
 
     Raises:
         CourseError: there is no such person, or Phoenix is not to be had.
@@ -117,8 +120,16 @@ def remove(place: ClassPlace, name: str) -> int:
         known = place.people()
         person = find(known, name)
         delete_users(api, [person])
+        if person.name:
+            others = [one for one in place.removed() if one.slug != person.slug]
+            place.keep_removed([*others, person])
         place.keep_people(one for one in known if one is not person)
-    print(f"{person.name or 'The code for everybody'} is removed; what was sent is still there.")
+    print(
+        f"{person.name} is removed from the class, its table and its grades; what was sent is kept "
+        "until the class ends."
+        if person.name
+        else "The code for everybody is removed; who joined with it stays in the table."
+    )
     return 0
 
 

@@ -4,6 +4,7 @@
 ``server.json``  where the class's Phoenix is, and which database it has
 ``secrets.json`` what only this user may know; made once
 ``people.json``  who is in the class; no key, Phoenix tells a key once
+``removed.json`` who was removed from it
 ``phoenix/``     Phoenix's own folder, with the SQLite database
 ============== ====================================================================================
 """
@@ -25,7 +26,8 @@ from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.course.base.places import PRIVATE, private_folder, state_dir, write_private
 
 ADMIN = "admin@localhost"  # Phoenix's own name for the user it makes first
-_SERVER, _SECRETS, _PEOPLE = "server.json", "secrets.json", "people.json"
+_SERVER, _SECRETS = "server.json", "secrets.json"
+_PEOPLE, _REMOVED = "people.json", "removed.json"
 _T = TypeVar("_T")
 
 
@@ -148,12 +150,20 @@ class ClassPlace:
 
     def people(self) -> tuple[Person, ...]:
         """Return who has a code, in the order in which they were added."""
-        kept = self._read(_PEOPLE) or []
-        return tuple(self._made(Person, one, _PEOPLE) for one in kept)
+        return self._read_people(_PEOPLE)
 
     def keep_people(self, people: Iterable[Person]) -> None:
         """Write down who has a code."""
         self._write(_PEOPLE, [dataclasses.asdict(one) for one in people])
+
+    def removed(self) -> tuple[Person, ...]:
+        """Return who was removed from the class and not added again: what they sent is there."""
+        here = {one.slug for one in self.people()}
+        return tuple(one for one in self._read_people(_REMOVED) if one.slug not in here)
+
+    def keep_removed(self, people: Iterable[Person]) -> None:
+        """Write down who was removed."""
+        self._write(_REMOVED, [dataclasses.asdict(one) for one in people])
 
     @contextlib.contextmanager
     def held(self, what: str, busy: str) -> Iterator[None]:
@@ -173,6 +183,9 @@ class ClassPlace:
             raise self._unwritable(error) from error
         with lock:
             yield
+
+    def _read_people(self, name: str) -> tuple[Person, ...]:
+        return tuple(self._made(Person, one, name) for one in self._read(name) or [])
 
     def _read(self, name: str) -> Any:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -66,6 +66,8 @@ class Watch:
             are added while the class runs.
         plans: The lessons.
         limits: From when on somebody counts as stuck, silent or behind.
+        removed: Gives the names on the wire of those who are not shown, whatever they reported;
+            asked at each look, too.
     """
 
     def __init__(
@@ -74,11 +76,14 @@ class Watch:
         names: Callable[[], Mapping[str, str]],
         plans: Sequence[Plan],
         limits: Limits | None = None,
+        removed: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self.plans = plans
         self.limits = limits or Limits()
         self._reader = reader
         self._names = names
+        self._removed = removed
+        self._gone: frozenset[str] = frozenset()
         self._forget()
         self._read: datetime | None = None
 
@@ -90,9 +95,10 @@ class Watch:
             self._read = now or datetime.now(UTC)
         except UnreachableError as error:
             trouble = str(error)
+        self._leave_out(frozenset(self._removed()))
         listed = self._names()
         everybody = {slug: self._students.get(slug, Student(slug)) for slug in listed}
-        everybody |= self._students
+        everybody |= {slug: one for slug, one in self._students.items() if slug not in self._gone}
         names = {slug: listed.get(slug) or slug for slug in everybody}
         often = Counter(names.values())
         names = {
@@ -121,8 +127,17 @@ class Watch:
             self._of_exercise[one.exercise].append(one)
         for slug in {one.student for one in news.reports}:
             self._students[slug] = student_of(slug, self._of_student[slug], self.limits)
-        for exercise in {one.exercise for one in news.reports if one.event == CHECK}:
-            self._said[exercise] = said_of(self._of_exercise[exercise], self._students)
+        self._say_anew({one.exercise for one in news.reports if one.event == CHECK})
+
+    def _leave_out(self, removed: frozenset[str]) -> None:
+        if removed != self._gone:
+            self._gone = removed
+            self._say_anew(self._said)
+
+    def _say_anew(self, exercises: Iterable[str]) -> None:
+        for exercise in tuple(exercises):
+            told = [one for one in self._of_exercise[exercise] if one.student not in self._gone]
+            self._said[exercise] = said_of(told, self._students)
 
 
 def watch_class(folder: str | None) -> tuple[ReportReader, Watch]:
@@ -135,7 +150,10 @@ def watch_class(folder: str | None) -> tuple[ReportReader, Watch]:
     reader = ReportReader(place.server().url, place.secrets().admin)
     # A person without a name is a code that many share.
     return reader, Watch(
-        reader, lambda: {one.slug: one.name for one in place.people() if one.name}, load_plans()
+        reader,
+        lambda: {one.slug: one.name for one in place.people() if one.name},
+        load_plans(),
+        removed=lambda: {one.slug for one in place.removed()},
     )
 
 

@@ -238,6 +238,20 @@ def test_what_arrives_while_it_asks_is_exported_too(
     assert projects(one) == {"default", "not-of-the-class.x"}
 
 
+def test_who_was_removed_is_exported_and_deleted_with_the_class(
+    ended: tuple[Class, ClassCode, ExportTraceServiceRequest], tmp_path: Path
+) -> None:
+    one, _, _ = ended
+    assert one.run("remove", name="ada-lovelace").returncode == 0
+    done = one.run("end", to=str(tmp_path / "out"), yes=True)
+    assert done.returncode == 0, done.stderr
+    index = json.loads((tmp_path / "out" / "index.json").read_text("utf-8"))
+    assert "ada-lovelace" in [each["slug"] for each in index["people"]]
+    assert "ada-lovelace.01/odd ?#name" in [each["project"] for each in index["projects"]]
+    assert projects(one) == {"default", "not-of-the-class.x"}
+    assert one.place.removed() == ()
+
+
 def test_where_nothing_is_left_nothing_is_exported(served: Class, tmp_path: Path) -> None:
     done = served.run("end", to=None, yes=True, here=str(tmp_path))
     assert done.returncode == 0, done.stderr

@@ -289,6 +289,10 @@ def test_somebody_elses_trace_is_found(traces: ClassTraces, check: Callable[...,
     for slug, said in (("nils", "mia, olga claims it too"), ("olga", "which is another's")):
         assert of(students, slug).proven == "open", slug
         assert said in " ".join((of(students, slug).again or Again("")).findings)
+    reports = [own, taken, lent]
+    without = [one for one, _ in grading.grade([], reports, traces, removed={"mia"})]
+    assert [one.slug for one in without] == ["nils", "olga"]  # and a copy stays one
+    assert "mia, olga claims it too" in " ".join((of(without, "nils").again or Again("")).findings)
     unclaimed = grade([], [taken], traces)  # made by somebody who never checked it
     assert of(unclaimed, "nils").proven == "open"
     assert f"is in the project `mia.{LESSON}`" in summary(unclaimed)

@@ -136,6 +136,44 @@ def test_who_is_removed_can_send_no_more_and_what_they_sent_stays(served: Class)
     assert "Nobody in the class is called 'alan-turing'" in gone.stderr
 
 
+def test_who_is_removed_is_neither_shown_nor_graded_until_added_again(
+    served: Class, tmp_path: Path
+) -> None:
+    made = served.add("Edsger Dijkstra\nBarbara Liskov\n")
+    for name, code in made.items():
+        slug = name.lower().replace(" ", "-")
+        opened = {"user.id": slug, "class.event": "opened", "class.lesson": "01_manual_spans"}
+        assert send(code, message("class.reports", 1, **opened)) == 200
+    eventually(lambda: served.stored("class.reports") == 2)
+
+    def shown() -> str:
+        table = served.run("show", lesson=None, once=True)
+        assert table.returncode == 0, table.stderr
+        return table.stdout
+
+    def graded() -> tuple[str, str]:
+        file = tmp_path / "grades.csv"
+        done = served.run("grade", csv=str(file), details=None)
+        assert done.returncode == 0, done.stderr
+        return done.stdout, file.read_text("utf-8-sig")
+
+    assert "Edsger Dijkstra" in shown()
+    removed = served.run("remove", name="edsger dijkstra")
+    assert "Edsger Dijkstra is removed from the class" in removed.stdout
+    assert "Edsger" not in shown()
+    assert "Barbara Liskov" in shown()
+    said, file = graded()
+    assert "Left out, for they were removed from the class: Edsger Dijkstra." in said
+    assert "edsger" not in file
+    assert "barbara-liskov" in file
+
+    served.add("Edsger Dijkstra\n")
+    assert "Edsger Dijkstra" in shown()
+    said, file = graded()
+    assert "Left out" not in said
+    assert "edsger-dijkstra" in file
+
+
 def test_a_code_for_everybody_has_no_name(served: Class) -> None:
     made = served.run("add", file=None, shared=40, csv=None)
     assert made.returncode == 0, made.stderr

@@ -49,6 +49,24 @@ def test_the_list_may_grow_and_whoever_is_not_on_it_goes_by_the_name_on_the_wire
     assert names["ada-2"] == "Ada Lovelace (ada-2)"
 
 
+def test_who_is_removed_is_nowhere_and_is_back_when_added_again() -> None:
+    removed = {"bob"}
+    alike = [made("ada", sentence="no"), made("bob", sentence="no"), made("bob", "01.2")]
+    watch = Watch(Given(News(alike), News([made("bob")])), dict, PLANS, removed=lambda: removed)
+    for _ in range(2):
+        look = watch.look(NOW)
+        assert set(look.standing.students) == set(look.names) == {"ada"}
+        assert look.standing.present == {"ada"}
+        assert [one.students for one in look.said["01.1"]] == [("ada",)]
+        assert look.said["01.2"] == []
+    removed.clear()
+    look = watch.look(NOW)
+    assert set(look.standing.students) == {"ada", "bob"}
+    assert {slug for one in look.said["01.1"] for slug in one.students} == {"ada", "bob"}
+    removed.add("ada")
+    assert set(watch.look(NOW).standing.students) == {"bob"}
+
+
 def test_a_class_that_is_another_one_is_told_anew() -> None:
     watch = Watch(
         Given(News([made("ada"), made("bob")]), News([made("cyd")], afresh=True)), dict, PLANS
