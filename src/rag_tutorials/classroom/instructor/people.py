@@ -60,14 +60,18 @@ def add(place: ClassPlace, file: Path | None, table: Path | None) -> int:
     """
     if file is None:
         raise CourseError("Name the file with the students' names, or give --shared.")
-    entries = read_names(file)
+    entries, heading = read_names(file)
+    if heading:
+        print(f"Line 1 is taken for the heading: {heading}", file=sys.stderr)
     with place.held("people", _BUSY), Api(place) as api:
         known = place.people()
         users = _users(api)
         fresh = list(_fresh(entries, known, _taken(known, users)))
         _tell_of_others(len(entries) - len(fresh))
         pace = _pace(len([one for one in known if one.key_id]) + len(fresh))
-        return _make(place, api, known, fresh, users, pace, table)
+        status = _make(place, api, known, fresh, users, pace, table)
+        _tell_of_added(fresh)
+        return status
 
 
 def add_shared(place: ClassPlace, size: int, table: Path | None) -> int:
@@ -208,6 +212,15 @@ def _tell_of_others(count: int) -> None:
         print(
             f"{count} of the lines name somebody who is in the class or stands above; a lost code "
             'is replaced by `python scripts/course.py class code "NAME"`.',
+            file=sys.stderr,
+        )
+
+
+def _tell_of_added(fresh: Sequence[Person]) -> None:
+    """Say who is first: a heading of one column is taken for a name."""
+    if len(fresh) > 1:
+        print(
+            f"{len(fresh)} added, the first is {fresh[0].name}, the last {fresh[-1].name}.",
             file=sys.stderr,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,10 +24,18 @@ class Entry(NamedTuple):
     email: str
 
 
-def read_names(file: Path) -> list[Entry]:
-    """Return the names of a file in its order: one a line, perhaps an e-mail address after it.
+class Roster(NamedTuple):
+    """The names of a file in its order, and its heading, if it has one."""
 
-    A comma, a tab or a semicolon stands between the two.
+    entries: Sequence[Entry]
+    heading: str = ""
+
+
+def read_names(file: Path) -> Roster:
+    """Return the names of a file: one a line, perhaps an e-mail address after it.
+
+    A comma, a tab or a semicolon stands between the two. The first line is a heading if its second
+    column holds no address while everybody else's does; a heading of one column looks like a name.
 
     Raises:
         CourseError: the file cannot be read, or lines of it are no such lines; all are named.
@@ -45,13 +53,18 @@ def read_names(file: Path) -> list[Entry]:
         ) from None
     found: list[Entry] = []
     wrong: list[str] = []
+    heading = ""
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
         name, *rest = (clean(field) for field in _fields(line))
         email, *more = rest or [""]
-        if any(more) or (email and not _EMAIL.fullmatch(email)) or (email and not name):
+        if number == 1 and name and email and "@" not in email and not any(more):
+            heading = clean(line)
+        elif any(more) or (email and not _EMAIL.fullmatch(email)) or (email and not name):
             wrong.append(f"line {number}: {clean(line)}")
         elif name:
             found.append(Entry(name, email.lower()))
+    if heading and not (found and all(one.email for one in found)):
+        wrong.insert(0, f"line 1: {heading}")
     if wrong:
         raise CourseError(
             f"{file} has lines that are neither a name nor a name, a comma (or tab, semicolon), "
@@ -60,7 +73,7 @@ def read_names(file: Path) -> list[Entry]:
         )
     if not found:
         raise CourseError(f"{file} has no names; write one on each line.")
-    return found
+    return Roster(found, heading)
 
 
 def _fields(line: str) -> list[str]:

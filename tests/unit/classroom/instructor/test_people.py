@@ -174,6 +174,19 @@ def test_who_is_removed_is_neither_shown_nor_graded_until_added_again(
     assert "edsger-dijkstra" in file
 
 
+def test_who_is_added_first_and_last_is_said_and_a_heading_above_addresses_is_nobody(
+    served: Class,
+) -> None:
+    names = served.folder / "roster.csv"
+    names.write_text("name,email\nTony Hoare,hoare@example.org\nJohn Backus,jb@example.org\n")
+    added = served.run("add", file=str(names), shared=None, csv=None)
+    assert list(codes(added.stdout)) == ["Tony Hoare", "John Backus"]
+    assert added.stderr.splitlines() == [
+        "Line 1 is taken for the heading: name,email",
+        "2 added, the first is Tony Hoare, the last John Backus.",
+    ]
+
+
 def test_a_code_for_everybody_has_no_name(served: Class) -> None:
     made = served.run("add", file=None, shared=40, csv=None)
     assert made.returncode == 0, made.stderr

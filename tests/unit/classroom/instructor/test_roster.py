@@ -14,7 +14,7 @@ ADA, ZOE = Entry("Ada Lovelace", "ada@example.org"), Entry("Zoë 李", "")
 def read(folder: Path, content: bytes) -> list[Entry]:
     file = folder / "names.txt"
     file.write_bytes(content)
-    return read_names(file)
+    return list(read_names(file).entries)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,34 @@ def test_a_line_that_is_none_is_shown_with_its_number(tmp_path: Path, line: str)
     with pytest.raises(CourseError, match="Nobody was added") as raised:
         read(tmp_path, f"Zoë 李\n{line}\n".encode())
     assert f"line 2: {line}" in str(raised.value)
+
+
+@pytest.mark.parametrize("heading", ["name,email", "Nom;Courriel", "姓名\t电子邮件", "a,b,"])
+def test_above_addresses_a_first_line_without_one_is_the_heading(
+    tmp_path: Path, heading: str
+) -> None:
+    file = tmp_path / "names.csv"
+    separator = next(one for one in "\t;," if one in heading)
+    file.write_text(f"{heading}\nAda Lovelace{separator}ada@example.org\n", encoding="utf-8")
+    assert read_names(file) == ([ADA], " ".join(heading.split()))
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("Lovelace, Ada\nZoë 李\n", "Lovelace, Ada"),
+        ("Ada,ada.example.org\nBob,bob@example.org\nCyd\n", "Ada,ada.example.org"),
+        ("Ada,ada@example\nBob,bob@example.org\n", "Ada,ada@example"),
+        ("name,first,email\nBob,bob@example.org\n", "name,first,email"),
+        ("name,email\n", "name,email"),
+    ],
+)
+def test_a_first_line_that_may_be_somebody_is_no_heading(
+    tmp_path: Path, content: str, line: str
+) -> None:
+    with pytest.raises(CourseError, match="Nobody was added") as raised:
+        read(tmp_path, content.encode())
+    assert f"line 1: {line}" in str(raised.value)
 
 
 @pytest.mark.parametrize(
