@@ -69,7 +69,12 @@ def asgi(loop: Any) -> Iterator[int]:
     with socket.create_server((HOST, 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
-        yield listener.getsockname()[1]
+        port = listener.getsockname()[1]
+        # What it imports to begin is read before a test is another user, as all threads are then.
+        with client(port) as own:
+            own.request("GET", "/")
+            own.getresponse().read()
+        yield port
         server.should_exit = True
         thread.join()
 
