@@ -247,6 +247,27 @@ def test_a_test_that_takes_long_is_not_broken_and_one_marked_slow_is_not_run(
     assert check(Path(sys.executable), ["test_other.py"]) == ["test_other.py::test_wrong"]
 
 
+@pytest.mark.slow
+def test_a_test_that_is_whole_when_run_again_is_told_and_blamed_on_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "conftest.py").write_text("pytest_plugins = ['_quick']\n")
+    (tmp_path / "test_some.py").write_text(
+        "import pathlib\n\n"
+        "def test_unsteady():\n"
+        "    before = pathlib.Path('before')\n"
+        "    there = before.exists()\n"
+        "    before.touch()\n"
+        "    assert there\n\n"
+        "def test_wrong(): assert False\n"
+    )
+    env = os.environ | {"PYTHONPATH": str(ROOT / "scripts"), "PYTEST_ADDOPTS": "-p no:phoenix"}
+    check = _fresh.pytest_check(tmp_path, env)
+    assert check(Path(sys.executable), ["test_some.py"]) == ["test_some.py::test_wrong"]
+    told = capsys.readouterr().out
+    assert told.endswith("blamed for it:\n  test_some.py::test_unsteady\n"), told
+
+
 def test_the_command_leads_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
     monkeypatch.setattr(Checkout, "ensure", lambda *_: None)
