@@ -115,7 +115,10 @@ def put_results(record: Record, results: object, max_chars: int | None) -> None:
     index = -1
     try:
         for index, result in enumerate(results):
-            _put_document(record, ranking, index, result, max_chars)
+            try:
+                _put_document(record, ranking, index, result, max_chars)
+            except Exception as error:  # a result that cannot tell its class
+                record.miss(f"{ATTR_RETRIEVAL_DOCUMENTS}.{index}", error)
     except Exception as error:  # a sequence that cannot be read to its end
         record.miss(f"{ATTR_RETRIEVAL_DOCUMENTS}.{index + 1}", error)
     record.put(ATTR_RETRIEVAL_DOCUMENT_COUNT, len, results)

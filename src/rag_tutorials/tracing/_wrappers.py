@@ -462,7 +462,7 @@ def _name(fn: Callable[..., Any]) -> str:
 
 
 def _refuse_unfinished(fn: Callable[..., Any], result: object) -> None:
-    if isinstance(result, Awaitable):
+    if _is_a(Awaitable, result):
         if inspect.iscoroutine(result):
             result.close()
         raise TypeError(
@@ -478,9 +478,23 @@ def _refuse_unfinished(fn: Callable[..., Any], result: object) -> None:
 
 def _is_stream(result: object) -> bool:
     """Say whether the work goes on while the result is read: a generator, a response in pieces."""
-    if isinstance(result, Iterator):
+    if _is_a(Iterator, result):
+        return _has_close(result)
+    return _is_a(AsyncIterator, result)
+
+
+def _is_a(kind: type, result: object) -> bool:
+    try:
+        return isinstance(result, kind)
+    except Exception:  # a proxy of something that is gone cannot tell its class
+        return False
+
+
+def _has_close(result: object) -> bool:
+    try:
         return hasattr(result, "close")
-    return isinstance(result, AsyncIterator)
+    except Exception:  # somebody's property
+        return False
 
 
 def _close(stream: Any) -> Awaitable[Any] | None:

@@ -8,6 +8,7 @@ import functools
 import inspect
 import json
 import uuid
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -526,6 +527,7 @@ ID, CONTENT, SCORE, METADATA = (
         (object.__new__(RetrievalResult), None),
         (None, None),
         (object(), None),
+        pytest.param(weakref.proxy(Passage()), None, id="gone"),
     ],
 )
 def test_only_the_field_that_cannot_be_recorded_is_left_out_and_named_once(
@@ -620,6 +622,38 @@ def test_results_that_are_no_sequence_are_recorded_as_output_if_they_can_be(
     attributes = traces.attributes("retrieval")
     assert attributes.get(ATTR_OUTPUT_VALUE) == output
     assert ATTR_RETRIEVAL_DOCUMENT_COUNT not in attributes
+
+
+class Shy:
+    """An iterator of which nobody can tell whether it has a ``close``."""
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        return "piece"
+
+    @property
+    def close(self) -> Callable[[], None]:
+        raise ConnectionError("the index is away")
+
+
+@pytest.mark.parametrize("make", [lambda: weakref.proxy(Passage()), Shy], ids=["gone", "shy"])
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_result_that_raises_when_it_is_looked_at_reaches_the_caller(
+    traces: Traces, caplog: pytest.LogCaptureFixture, make: Callable[[], Any], is_async: bool
+) -> None:
+    result = make()
+
+    async def give_async(question: str) -> Any:
+        return result
+
+    fn: Any = give_async if is_async else lambda question: result
+    given = traced_retrieval(fn, traces.tracer)(QUESTION)
+    assert (asyncio.run(given) if is_async else given) is result
+    assert traces.span.status.status_code is StatusCode.UNSET
+    assert traces.attributes("retrieval")[ATTR_INPUT_VALUE] == QUESTION
+    assert len(caplog.records) == 1
 
 
 def test_documents_as_tuples_mappings_and_other_things(traces: Traces) -> None:
