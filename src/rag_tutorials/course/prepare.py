@@ -180,7 +180,12 @@ def prepare(name: str) -> Course:
     root = course_root()
     lessons = [lesson.name for lesson in load_lessons()]
     _check_name(name, lessons)
-    llm = choose_llm(root)
+    set_already = frozenset(os.environ)
+    try:
+        llm = choose_llm(root)
+    finally:
+        if _current:  # .env has brought back what was taken out of the way
+            environment.remove_foreign(but=set_already)
     require_listener(llm)
     _check_data(root)
     if not _current:

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
@@ -51,13 +51,17 @@ def keep_quiet() -> None:
     logging.getLogger("phoenix.server.app").setLevel(logging.ERROR)
 
 
-def remove_foreign() -> None:
-    """Take the variables out of the way that change what is recorded or where it goes."""
-    for name in sorted(os.environ):
-        if name.startswith(_FOREIGN) and name not in _OURS:
-            del os.environ[name]
-            _removed.append(name)
-    if "OTEL_PROPAGATORS" in _removed:  # read already, when OpenTelemetry was imported
+def remove_foreign(but: Container[str] = ()) -> None:
+    """Take the variables out of the way that change what is recorded or where it goes.
+
+    Those in ``but`` stay.
+    """
+    found = [name for name in sorted(os.environ) if name.startswith(_FOREIGN)]
+    found = [name for name in found if name not in _OURS and name not in but]
+    for name in found:
+        del os.environ[name]
+    _removed.extend(name for name in found if name not in _removed)
+    if "OTEL_PROPAGATORS" in found:  # read already, when OpenTelemetry was imported
         set_global_textmap(
             CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
         )
