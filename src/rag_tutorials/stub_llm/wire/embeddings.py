@@ -19,6 +19,7 @@ _DEFAULT_DIMENSIONS = 1536
 _MAX_INPUTS = 2048
 _MAX_TOKENS = 8192
 _MAX_ALL_TOKENS = 300_000
+_LAST_TOKEN = 2**31 - 1
 
 
 def create(body: JSON) -> JSON:
@@ -72,8 +73,8 @@ def _inputs(body: JSON) -> list[str | tuple[int, ...]]:
         raise fields.wrong_type("input", "one of a string or array", raw)
     if not raw:
         raise fields.empty_array("input")
-    if all(map(_is_token, raw)):
-        return [tuple(raw)]
+    if all(map(_is_integer, raw)):
+        return [_tokens(raw, "input")]
     fields.check_length("input", raw, _MAX_INPUTS)
     return [_input(one, f"input[{i}]") for i, one in enumerate(raw)]
 
@@ -82,10 +83,7 @@ def _input(one: Any, where: str) -> str | tuple[int, ...]:
     if isinstance(one, list):
         if not one:
             raise fields.empty_array(where)
-        for number, token in enumerate(one):
-            if not _is_token(token):
-                raise fields.wrong_type(f"{where}[{number}]", "an integer", token)
-        return tuple(one)
+        return _tokens(one, where)
     if not isinstance(one, str):
         raise fields.wrong_type(where, "a string", one)
     if not one:
@@ -95,9 +93,17 @@ def _input(one: Any, where: str) -> str | tuple[int, ...]:
     return one
 
 
-def _is_token(value: Any) -> bool:
-    """An index into a vocabulary; those that exist have some 200,000 entries."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+def _tokens(given: list[Any], where: str) -> tuple[int, ...]:
+    """Indices into a vocabulary; those that exist have some 200,000 entries."""
+    for number, token in enumerate(given):
+        if not _is_integer(token):
+            raise fields.wrong_type(f"{where}[{number}]", "an integer", token)
+        fields.check_range(f"{where}[{number}]", token, 0, _LAST_TOKEN, "integer")
+    return tuple(given)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _dimensions(body: JSON, model: str) -> int:

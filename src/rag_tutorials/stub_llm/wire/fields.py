@@ -203,7 +203,7 @@ def number(body: JSON, name: str, low: float, high: float) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise wrong_type(name, _NAMES[float], value)
-    _check_range(name, value, low, high, "decimal")
+    check_range(name, value, low, high, "decimal")
     return float(value)
 
 
@@ -214,11 +214,12 @@ def integer(body: JSON, name: str, low: int, high: int | None = None) -> int | N
         return None
     if isinstance(value, bool) or not isinstance(value, int):
         raise wrong_type(name, _NAMES[int], value)
-    _check_range(name, value, low, high, "integer")
+    check_range(name, value, low, high, "integer")
     return value
 
 
-def _check_range(name: str, value: float, low: float, high: float | None, prefix: str) -> None:
+def check_range(name: str, value: float, low: float, high: float | None, prefix: str) -> None:
+    """Raise the 400 for a number, of the kind ``prefix`` says, outside of its limits."""
     if value < low:
         raise bad_request(
             f"Invalid '{name}': {prefix} below minimum value. "

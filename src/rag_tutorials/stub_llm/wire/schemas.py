@@ -12,7 +12,8 @@ from rag_tutorials.stub_llm.wire import fields
 from rag_tutorials.stub_llm.wire.errors import bad_request
 from rag_tutorials.stub_llm.wire.fields import JSON
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_LONGEST_NAME = 64
 
 
 def array(body: JSON, name: str, where: str = "") -> list[Any]:
@@ -161,10 +162,12 @@ def text_format(kind: Any, spec: JSON, where: str, texts: Sequence[str]) -> Form
         return Format()
     if kind == "json_object":
         if not any("json" in text.lower() for text in texts):
+            in_chat = where == "response_format"
+            said, param = ("'messages'", "messages") if in_chat else ("Input messages", "input")
             raise bad_request(
-                f"'messages' must contain the word 'json' in some form, to use '{where}' of type "
+                f"{said} must contain the word 'json' in some form, to use '{where}' of type "
                 "'json_object'.",
-                where,
+                param,
             )
         return Format(json_object=True)
     if kind != "json_schema":
@@ -234,6 +237,13 @@ def _name(spec: JSON, where: str) -> str:
         raise fields.missing(f"{where}.name")
     if not isinstance(name, str):
         raise fields.wrong_type(f"{where}.name", "a string", name)
+    if len(name) > _LONGEST_NAME:
+        raise bad_request(
+            f"Invalid '{where}.name': string too long. Expected a string with maximum length "
+            f"{_LONGEST_NAME}, but got a string with length {len(name)} instead.",
+            f"{where}.name",
+            "string_above_max_length",
+        )
     if not _NAME.fullmatch(name):
         raise bad_request(
             f"Invalid '{where}.name': string does not match pattern. Expected a string that "

@@ -46,6 +46,18 @@ def post(stub: StubLLM, path: str, body: Any) -> tuple[int, dict[str, Any]]:
         ("chat/completions", {**HI, "stop": list("abcde")}, "array with maximum length 4"),
         ("chat/completions", {**HI, "top_logprobs": 2}, "only allowed when 'logprobs'"),
         ("chat/completions", {**HI, "tools": [F, F]}, "Tool names must be unique"),
+        (
+            "chat/completions",
+            {**HI, "tools": [{"type": "function", "function": {"name": "f" * 65}}]},
+            "string too long. Expected a string with maximum length 64, but got a string with "
+            "length 65 instead. tools[0].function.name",
+        ),
+        ("embeddings", {"input": [[-1]]}, "Expected a value >= 0, but got -1 instead."),
+        (
+            "responses",
+            {"input": "hi", "text": {"format": {"type": "json_object"}}},
+            "Input messages must contain the word 'json'",
+        ),
         ("chat/completions", {**HI, "model": "text-embedding-3-small"}, "not a chat model"),
         ("responses", {"input": "hi", "model": "text-embedding-3-small"}, "not a chat model"),
         ("embeddings", {"input": "hi", "model": "gpt-4.1-mini"}, "not allowed to generate"),

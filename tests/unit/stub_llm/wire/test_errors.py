@@ -100,6 +100,11 @@ def function(**fields: Any) -> dict[str, Any]:
         (chat(tools=[{"type": "magic"}]), "tools[0].type", "invalid_value"),
         (chat(tools=[function(name="a b")]), "tools[0].function.name", "invalid_value"),
         (
+            chat(tools=[function(name="a" * 65)]),
+            "tools[0].function.name",
+            "string_above_max_length",
+        ),
+        (
             chat(tools=[function(parameters={"type": "string"})]),
             "tools[0].function.parameters",
             "invalid_function_parameters",
@@ -117,7 +122,7 @@ def function(**fields: Any) -> dict[str, Any]:
             None,
         ),
         (chat(response_format={"type": "xml"}), "response_format.type", "invalid_value"),
-        (chat(response_format={"type": "json_object"}), "response_format", None),
+        (chat(response_format={"type": "json_object"}), "messages", None),
         (chat(response_format=json_schema(STRICT_GAP)), "response_format", None),
         (
             chat(response_format=json_schema(None)),
@@ -169,6 +174,7 @@ def test_a_bad_chat_request_is_refused(
         ({"input": "x", "instructions": 3}, "instructions", "invalid_type"),
         ({"input": "x", "max_output_tokens": 1}, "max_output_tokens", "integer_below_min_value"),
         ({"input": "x", "text": {"format": {"type": "xml"}}}, "text.format.type", "invalid_value"),
+        ({"input": "x", "text": {"format": {"type": "json_object"}}}, "input", None),
         (
             {"input": "x", "previous_response_id": "resp_0"},
             "previous_response_id",
@@ -193,7 +199,9 @@ def test_a_bad_responses_request_is_refused(
         ({"input": []}, "input", "empty_array"),
         ({"input": ""}, "input", "empty_string"),
         ({"input": ["a", None]}, "input[1]", "invalid_type"),
-        ({"input": [1, -2]}, "input[0]", "invalid_type"),
+        ({"input": [1, -2]}, "input[1]", "integer_below_min_value"),
+        ({"input": [[1], [2**31]]}, "input[1][0]", "integer_above_max_value"),
+        ({"input": [True]}, "input[0]", "invalid_type"),
         ({"input": [[1, "a"]]}, "input[0][1]", "invalid_type"),
         ({"input": [[]]}, "input[0]", "empty_array"),
         ({"input": ["a"] * 2049}, "input", "array_above_max_length"),
