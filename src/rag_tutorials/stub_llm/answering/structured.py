@@ -35,6 +35,7 @@ _PARTS = {"steps", "plan", "tasks", "subtasks", "queries", "questions", "subques
 _CERTAINTY = {"confidence", "score", "probability", "certainty"}
 _ANSWERED = {"answerable", "answered", "found", "known", "supported", "grounded", "sufficient"}
 _PERSON = {"name", "person", "people", "employee", "user", "author", "who", "customer"}
+_AMOUNT = {"age", "amount", "cost", "count", "price", "quantity", "total", "year"}
 _ID = {"id", "ids", "number", "code", "ticket", "identifier", "reference"}
 _AFTER = {
     **dict.fromkeys(("from", "origin", "departure", "base", "start"), ("from",)),
@@ -237,6 +238,8 @@ class _Filler:
                     yield value, None
             case "any" if _ANSWERED & set(names) or names[:1] in (["is"], ["has"], ["can"]):
                 yield from self.boolean(names)
+            case "any" if _AMOUNT & set(names):
+                yield from self.number(schema, names, whole=False)
             case "any" if names:
                 yield from self.number(schema, names, whole=False, beside=True)
                 yield from self.string(schema, names)
@@ -520,12 +523,14 @@ class _Filler:
             for m in _PROPER.finditer(text)
             if m[0] != "I" and (" " in m[0] or not _starts_sentence(text, m.start()))
         ]
-        if _PERSON & set(names):
+        tags = set(names)
+        if _PERSON & tags:
             # Who does something may begin a sentence; what follows "in" is a place.
             persons = [m[1] for m in _DOES.finditer(text) if content_words(m[1])]
             persons += [m[1] for m in _INTRODUCED.finditer(text)]
             places = {m[1] for m in _PLACED.finditer(text)}
-            yield from _unused([*persons, *(name for name in proper if name not in places)], facts)
+            persons += [name for name in proper if name not in places]
+            proper = persons if tags <= _PERSON else [*persons, *proper]
         yield from _unused(proper, facts)
 
     def number(

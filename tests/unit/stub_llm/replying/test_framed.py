@@ -38,6 +38,24 @@ def test_json_has_the_keys_that_the_prompt_describes(prompt: str, json_object: b
     assert json.loads(reply) == {"city": "Lisbon", "days": 3}
 
 
+@pytest.mark.parametrize(
+    ("keys", "text", "values"),
+    [
+        ("name, age and city", "Bob is 42 and lives in Oslo.", ["Bob", 42, "Oslo"]),
+        ("name, age, city", "Alice, 30, lives in Paris.", [None, 30, "Paris"]),
+        ("person and country", "Grace spent 2 weeks in Portugal.", [None, "Portugal"]),
+        ("region_name and year", "It rained in Tuscany in 1965.", ["Tuscany", 1965]),
+        ("date and amount", "Invoice of 2024-05-01 over 120 euros.", ["2024-05-01", 120]),
+        ("country and capital", "The capital of France is Paris.", ["France", "Paris"]),
+    ],
+)
+def test_a_key_gets_what_it_can_mean_or_nothing(
+    keys: str, text: str, values: list[str | int | None]
+) -> None:
+    reply = said(Message("user", f"Return JSON with the keys {keys}.\n{text}"))
+    assert list(json.loads(reply).values()) == values
+
+
 def test_what_the_prompt_says_of_the_form_is_no_fact_beside_a_schema() -> None:
     prompt = f"Reply in JSON with the keys city and days: {TRIP}"
     reply = said(Message("user", prompt), schema=json.loads(SCHEMA))
