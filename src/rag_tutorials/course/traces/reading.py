@@ -16,6 +16,8 @@ from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
 from rag_tutorials.course.traces import spans
 from rag_tutorials.course.traces.annotations import Annotation, read_annotations
 
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)  # JSON's errors are ValueErrors
+
 
 class Traces:
     """The traces of one project in the Phoenix of this kernel."""
@@ -129,15 +131,13 @@ class Traces:
             status = getattr(getattr(error, "response", None), "status_code", None)
             if status == HTTPStatus.NOT_FOUND:
                 return []  # a project begins with its first span
+            if isinstance(error, _UNREADABLE):
+                raise self._cannot_be_read(error) from error
             raise
         try:
             return [spans.from_phoenix(span) for span in found]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CourseError(
-                f"What Phoenix at {self.phoenix_url} answers cannot be read "
-                f"({sentence_of(error)}); is it another version than the course's? Restart the "
-                "kernel, and run the cells at the top of this notebook again."
-            ) from error
+        except _UNREADABLE as error:
+            raise self._cannot_be_read(error) from error
 
     def annotated(self, found: Iterable[spans.SpanRecord]) -> list[spans.SpanRecord]:
         """Return spans with the annotations and notes that Phoenix has of them now.
@@ -169,6 +169,13 @@ class Traces:
             self._client = Client(base_url=self.phoenix_url)
             self._client_port = self.port
         return self._client
+
+    def _cannot_be_read(self, error: Exception) -> CourseError:
+        return CourseError(
+            f"What Phoenix at {self.phoenix_url} answers cannot be read ({sentence_of(error)}); is "
+            "it another version than the course's? Restart the kernel, and run the cells at the "
+            "top of this notebook again."
+        )
 
     def _url_of(self, what: spans.OneSpan | None) -> str:
         base = self.phoenix.browser_url

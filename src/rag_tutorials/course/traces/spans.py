@@ -168,8 +168,8 @@ def poll(
                 raise error
             if error is not None:
                 raise CourseError(
-                    f"Phoenix does not answer ({sentence_of(error)}); run the cells at the top "
-                    "of this notebook again."
+                    f"Phoenix did not give the spans ({sentence_of(error)}); run the cells at the "
+                    "top of this notebook again."
                 ) from error
             return sorted(found, key=lambda span: span.start)
         time.sleep(pause)
