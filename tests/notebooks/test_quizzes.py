@@ -36,6 +36,7 @@ def test_each_trace_has_exactly_one_finding_and_both_quizzes_have_the_same_kinds
         for letter in "ABCDEFGHIJ":
             assert f"\nTrace {letter}\n" in asked.value
         assert asked.value.count("/redirects/traces/") == 11  # one case is in two pieces
+        assert "same call" not in asked.value, "the view would say what is asked for"
         found[name] = kernel.ask(f'truths("{name}")')
         assert list(found[name]) == list("ABCDEFGHIJ")
     assert Counter(found["entrance"].values()) == Counter(found["exit"].values())
@@ -43,6 +44,15 @@ def test_each_trace_has_exactly_one_finding_and_both_quizzes_have_the_same_kinds
     assert found["entrance"] != found["exit"]
     both = zip(found["entrance"].values(), found["exit"].values(), strict=True)
     assert sum(one == other for one, other in both) <= 2, "the order tells nothing"
+
+
+@pytest.mark.parametrize("name", ["entrance", "exit"])
+def test_no_trace_is_so_slow_that_its_time_could_be_the_finding(name: str, kernel: Any) -> None:
+    assert not kernel.run(f'course.quiz("{name}")').error
+    longest = "max(one.milliseconds for one in quizzing._asked[{!r}][letter].spans if one.kind {})"
+    steps = longest.format(name, "in ('LLM', 'RETRIEVER')")
+    times = kernel.ask(f"{{letter: {steps} for letter in 'ABCDEFGHIJ'}}")
+    assert max(times.values()) < 1000, times
 
 
 def test_the_number_is_kept_and_the_entrance_tells_no_answer(kernel: Any) -> None:

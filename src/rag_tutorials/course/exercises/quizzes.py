@@ -32,7 +32,7 @@ from rag_tutorials.course.traces.spans import SpanRecord, as_text
 MODEL = "gpt-4.1-mini"
 MASK = "__REDACTED__"
 REQUEST = "request.id"
-LONG_S = 5.0
+LONG_S = 5  # longer than anything here takes: the request itself is never slow
 _IBAN = re.compile(r"\bDE\d{20}\b")
 
 
@@ -94,10 +94,10 @@ def swallowed(question: str, error: str, step: str) -> Case:
     good = retrieval(question, ["Receipts are kept for six years."], 5, 150)
     if step == "retrieval":
         failed = Step(
-            "retrieval", "RETRIEVER", 5, 2010, (), get_input_attributes(question), error=error
+            "retrieval", "RETRIEVER", 5, 130, (), get_input_attributes(question), error=error
         )
         return Case((request(question, sorry, failed),))
-    failed = generation(question, "", (0, 0), 160, 2400, error=error)
+    failed = generation(question, "", (0, 0), 160, 310, error=error)
     return Case((request(question, sorry, good, failed),))
 
 
@@ -239,13 +239,13 @@ FINDINGS = (
     ),
     Finding(
         "slow retrieval",
-        "the time goes into the search",
+        f"the search alone takes more than {LONG_S} seconds",
         lambda found, case: _seconds(found, "RETRIEVER") > LONG_S,
         "09",
     ),
     Finding(
         "slow model",
-        "the time goes into the model",
+        f"the model alone takes more than {LONG_S} seconds",
         lambda found, case: _seconds(found, "LLM") > LONG_S,
         "09",
     ),
@@ -308,7 +308,7 @@ QUIZZES = (
                 "three months",
             ),
             secret("DE02120300000000202051"),
-            swallowed("How long are receipts kept?", "the index did not answer", "retrieval"),
+            swallowed("How long are receipts kept?", "the index hung up", "retrieval"),
             rag(
                 "From which day of sick leave is a note required?",
                 ["A sick child is looked after for up to 12 days a year.", _CARRY, _NOTICE],
@@ -324,7 +324,7 @@ QUIZZES = (
     quiz(
         "exit",
         (
-            swallowed("For how many years are receipts kept?", "the model timed out", "generation"),
+            swallowed("For how many years are receipts kept?", "the model hung up", "generation"),
             rag(
                 "Until when may I use what carries over?",
                 ["What has been carried over expires on 31 March.", _CARRY, _ABROAD],

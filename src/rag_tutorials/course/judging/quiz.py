@@ -172,7 +172,7 @@ def _record(tracer: Tracer, case: Case) -> list[str]:
             record(child, set_span_in_context(span, around))
         end = begin + one.end * _MILLISECOND
         if one.error:
-            exception = {"exception.type": "TimeoutError", "exception.message": one.error}
+            exception = {"exception.type": "ConnectionError", "exception.message": one.error}
             span.add_event("exception", exception, timestamp=end)
         code = StatusCode[one.status]
         span.set_status(Status(code, one.error if code is StatusCode.ERROR else None))

@@ -70,7 +70,7 @@ def ask(traces: Traces, quiz: Quiz) -> Asked:
     """
     reader = Traces(quiz.project, traces.phoenix)
     views = {
-        letter: TraceView(found.spans, reader.link)
+        letter: TraceView(found.spans, reader.link, findings=False)  # they are asked for
         for letter, found in _found(traces, quiz).items()
     }
     return Asked(quiz, views)

@@ -65,24 +65,34 @@ _GREY, _RED = "#808080", "#e0303a"
 
 
 class TraceView:
-    """Traces that show themselves: as HTML in a notebook, as a tree of text elsewhere."""
+    """Traces that show themselves: as HTML in a notebook, as a tree of text elsewhere.
+
+    Args:
+        records: The spans.
+        link: Where Phoenix shows one of them.
+        findings: Whether calls that repeat themselves are pointed out.
+    """
 
     def __init__(
-        self, records: Sequence[SpanRecord], link: Callable[[SpanRecord], Link] | None = None
+        self,
+        records: Sequence[SpanRecord],
+        link: Callable[[SpanRecord], Link] | None = None,
+        findings: bool = True,
     ) -> None:
         self.found = Found(records)
         self._link = link
+        self._repeated = repeated_calls(self.found.spans) if findings else {}
 
     def __repr__(self) -> str:
         lines = []
         for trace_id in self.found.trace_ids:
             trace = Found(self.found.in_trace(trace_id))
-            lines += [_headline(trace), *_text_tree(trace, 200)]
+            lines += [_headline(trace), *_text_tree(trace, 200, self._repeated)]
             lines += [repr(self._link(trace.spans[0]))] if self._link else []
         return "\n".join(lines) or "No span."
 
     def _repr_html_(self) -> str:
-        return _Page(self.found, self._link).html()
+        return _Page(self.found, self._link, self._repeated).html()
 
 
 def show(course: Traces, what: Showable, expect: int = 1) -> TraceView:
@@ -186,9 +196,8 @@ def _headline(trace: Found) -> str:
     return " · ".join(parts)
 
 
-def _text_tree(trace: Found, limit: int) -> list[str]:
+def _text_tree(trace: Found, limit: int, repeated: Mapping[str, int]) -> list[str]:
     orphans = {span.span_id for span in trace.orphans}
-    repeated = repeated_calls(trace.spans)
 
     def label(span: SpanRecord) -> str:
         parts = [span.kind, span.name, *words(span)]
@@ -225,11 +234,16 @@ def _one_line(text: str, width: int = 80) -> str:
 class _Page:
     """One view being written: it counts what it has room for."""
 
-    def __init__(self, found: Found, link: Callable[[SpanRecord], Link] | None) -> None:
+    def __init__(
+        self,
+        found: Found,
+        link: Callable[[SpanRecord], Link] | None,
+        repeated: Mapping[str, int],
+    ) -> None:
         self.found = found
         self.link = link
         self.orphans = {span.span_id for span in found.orphans}
-        self.repeated = repeated_calls(found.spans)
+        self.repeated = repeated
         self.rows = 0
         self.characters = 0
         self.begin = 0.0

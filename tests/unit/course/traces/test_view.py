@@ -330,6 +330,10 @@ def test_a_tools_call_its_result_and_a_repeated_call_are_seen(notes: Notes) -> N
     assert "\u2192 Ada has 12 days." in Page(shown).text
     for text in (Page(shown).text, repr(shown)):
         assert text.count("same call, 2 times by now") == 1
+    untold = TraceView(shown.found.spans, findings=False)
+    for text in (Page(untold).text, repr(untold)):
+        assert "same call" not in text
+        assert "12 days and more" in text
 
 
 def test_arguments_under_a_frameworks_keys_are_seen_and_a_schema_is_none(notes: Notes) -> None:
