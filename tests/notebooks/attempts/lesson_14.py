@@ -111,6 +111,10 @@ def search(phoenix, project):
             ),
             "sent it no request",
         ),
+        "a framework that sets none": (
+            sick("search", ("trace.set_tracer_provider(TracerProvider())", "pass")),
+            "`def start_framework():` is not as it came",
+        ),
         "no framework": (
             cured("search", ("run_step = start_framework()", "run_step = lambda work: work()")),
             "`step`",
@@ -147,8 +151,8 @@ EXIT = cures(
             sick(
                 "thumbnail",
                 (
-                    "        print(handler",
-                    "        import time\n        time.sleep(0.2)\n        print(handler",
+                    '            return f"{event}: made"',
+                    '            made = f"{event}: made"\n        import time\n        time.sleep(0.2)\n        return made',
                 ),
             ),
             "sent it no request",
@@ -159,6 +163,13 @@ EXIT = cures(
                 ("            return", "            provider.force_flush()\n            return"),
             ),
             "sent it no request",
+        ),
+        "a platform that flushes": (
+            sick(
+                "thumbnail",
+                ("        os._exit", "        provider.force_flush()\n        os._exit"),
+            ),
+            "`def platform(handler, event):` is not as it came",
         ),
         "a platform that does not end it": (
             sick("thumbnail", ("os._exit(137)", "pass")),
@@ -277,8 +288,12 @@ STREAM = cures(
         "not the current one": sick(
             "first_words",
             (
-                '        with tracer.start_as_current_span("stream"):\n            yield "Six months"\n            yield "of probation"',
-                '        span = tracer.start_span("stream")\n        try:\n            yield "Six months"\n            yield "of probation"\n        finally:\n            span.end()',
+                '        with tracer.start_as_current_span("stream"):\n',
+                '        span = tracer.start_span("stream")\n        try:\n',
+            ),
+            (
+                'yield "of probation"\n',
+                'yield "of probation"\n        finally:\n            span.end()\n',
             ),
         ),
         "closed by hand": sick(
@@ -321,6 +336,13 @@ STREAM = cures(
                 ("print(await anext(stream()))", "[print(each) async for each in stream()]"),
             ),
             "The program prints",
+        ),
+        "read to its end, and shown no more of": (
+            sick(
+                "first_words",
+                ("print(await anext(stream()))", "print([each async for each in stream()][0])"),
+            ),
+            "The program prints `the rest is made`",
         ),
         "no span for the stream": (
             sick("first_words", ('with tracer.start_as_current_span("stream"):', "if True:")),
@@ -735,6 +757,10 @@ CARD = cures(
         "the status alone": (
             sick("pay", ("mask(order)}", "mask(order)}, record_exception=False")),
             "no `exception` event",
+        ),
+        "a bank that masks": (
+            sick("pay", ("refuses {order} (", "refuses {mask(order)} (")),
+            "`def bank(order):` is not as it came",
         ),
         "the bank is not told": (
             sick("pay", ("bank(order)\n    except", "bank(mask(order))\n    except")),

@@ -275,8 +275,8 @@ FORK = cures(
             sick(
                 "pictures",
                 (
-                    '        print("a worker',
-                    '        import atexit\n        atexit.register(provider.force_flush)\n        print("a worker',
+                    '        print(f"worker',
+                    '        import atexit\n        atexit.register(provider.force_flush)\n        print(f"worker',
                 ),
             ),
             "There is no span named `resize`",
@@ -288,7 +288,20 @@ FORK = cures(
                     'worker = get_context("fork").Process(target=work, args=(name,))\n            worker.start()\n            worker.join()',
                     "work(name)",
                 ),
-                ('print("a worker begins", file=sys.stderr)', "pass"),
+            ),
+            "not made in two forked workers",
+        ),
+        "threads": (
+            sick(
+                "pictures",
+                (
+                    'get_context("fork").Process(target=work, args=(name,))',
+                    "Thread(target=copy_context().run, args=(work, name))",
+                ),
+                (
+                    "    from multiprocessing import current_process, get_context\n",
+                    "    from contextvars import copy_context\n    from multiprocessing import current_process\n    from threading import Thread\n",
+                ),
             ),
             "not made in two forked workers",
         ),
@@ -498,7 +511,7 @@ CALLBACK = cures(
                 "framework",
                 ("copy_context().run(on_start, run, parent)", "on_start(run, parent)"),
             ),
-            "`retriever` is a root span",
+            "`copy_context().run(on_start, run, parent)` is not as it came",
         ),
         "itself": (
             cured(
@@ -837,8 +850,10 @@ AGAIN = cures(
         "the sum in one span": (
             sick(
                 "extract",
-                ('"llm.token_count.prompt": 1000', '"llm.token_count.prompt": 3000'),
-                ('completion": 100', 'completion": 300'),
+                (
+                    "span.set_attributes(usage)",
+                    "span.set_attributes({name: 3 * count for name, count in usage.items()})",
+                ),
             ),
             "LLM spans: 1. Calls of the model: 3.",
         ),

@@ -55,6 +55,7 @@ class Ran:
         requests: Method, path and answer of each request that Phoenix had from it.
         spans: The spans that Phoenix has of it, as its client gives them, by project.
         costs: What Phoenix computed for them (US dollars), by span id.
+        text: The source that was run.
     """
 
     printed: str
@@ -63,6 +64,7 @@ class Ran:
     requests: Sequence[str]
     spans: Mapping[str, Sequence[Mapping[str, Any]]]
     costs: Mapping[str, float]
+    text: str
 
     def __str__(self) -> str:
         """Tell it in lines; of a traceback, where it begins and what was raised."""
@@ -113,7 +115,8 @@ class Clinic:
             Receiver.start(before=self._course.phoenix_url) as door,
         ):
             file = Path(folder) / f"{program.__name__}.py"
-            file.write_text(_source(program), encoding="utf-8")
+            text = _source(program)
+            file.write_text(text, encoding="utf-8")
             try:
                 done = subprocess.run(
                     # -P: a program called `requests` takes no module's place.
@@ -139,7 +142,7 @@ class Clinic:
         ids = [one["context"]["span_id"] for one in models]
         paid = costs(self._course.phoenix_url, ids, ARRIVAL_S) if ids else {}
         log = done.stderr.replace(f"{folder}{os.sep}", "")
-        return Ran(done.stdout, log, done.returncode, requests, spans, paid)
+        return Ran(done.stdout, log, done.returncode, requests, spans, paid, text)
 
     def _arrived(self, accepted: Sequence[Arrived]) -> dict[str, list[Mapping[str, Any]]]:
         """Wait until Phoenix has what it accepted, and return it by project."""

@@ -57,7 +57,8 @@ def open_orders(phoenix, project):
     expect=(span("count orders", attributes={"output.value": "42 orders are open"}),),
     minutes=3,
     hints=(
-        "Somebody answered. What does 405 say, and to which path was the request sent?",
+        "As it came, the program did get an answer. What does 405 say, and to which path did the "
+        "request go?",
         "Compare the path in the row `sends` with the one that takes spans.",
         '`OTLPSpanExporter(endpoint=f"{phoenix}/v1/traces")`.',
     ),

@@ -24,6 +24,7 @@ def first_words(phoenix, project):
     async def stream():
         with tracer.start_as_current_span("stream"):
             yield "Six months"
+            print("the rest is made")
             yield "of probation"
 
     async def request():
@@ -57,6 +58,7 @@ def first_words(phoenix, project):
     async def stream():
         with tracer.start_as_current_span("stream"):
             yield "Six months"
+            print("the rest is made")
             yield "of probation"
 
     async def request():

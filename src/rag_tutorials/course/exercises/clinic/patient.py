@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import ast
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,7 @@ GROUPS = {  # the sections of the lesson, in order, each with what is said first
     "Secrets": "A secret is masked when it is nowhere. Look in every corner of a span: name, "
     "attributes, events, status.",
 }
+_MARK = "stays as it is"  # of a statement that belongs to somebody else
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"  # after z: aa, ab
 
 
@@ -45,7 +47,9 @@ class Patient:
         threads: Where such complaints are found.
         taught: Lesson and heading that teach the cure.
         program: The source of ``def patient(phoenix, project)``. It is given Phoenix's base
-            address and the project's name, as texts, and runs as a program of its own.
+            address and the project's name, as texts, and runs as a program of its own. A
+            statement with the comment "it stays as it is", behind its first line or above it, has
+            to be in the mended program as well; of a ``with``, what it enters.
         symptom: Whether a run shows what the complaint says; of the sick program it is true.
         diagnosis: What it has.
         because: Why, and what in the evidence says so.
@@ -99,7 +103,7 @@ class Patient:
             minutes=self.minutes,
             run=_examine,
             elsewhere=_trace_ids,
-            before=(self._unharmed, _arrived),
+            before=(self._unharmed, self._left_alone, _arrived),
             expect=self.expect,
             without=self.without,
             also=(*self.also, self._quiet),
@@ -135,6 +139,17 @@ class Patient:
             )
         return None
 
+    def _left_alone(self, seen: Seen) -> Mistake | None:
+        """Look for what belongs to somebody else; comments and layout are free."""
+        has = {text for one in _statements(ran_of(seen).text) for text in _texts(one)}
+        for text in _marked(self.program):
+            if text not in has:
+                return Mistake(
+                    f"`{text.splitlines()[0]}` is not as it came: it belongs to somebody else.",
+                    "Put it back, and mend the lines that are yours.",
+                )
+        return None
+
     def _quiet(self, seen: Seen) -> Mistake | None:
         found = (each for words, each in self.logs.items() if words in seen.returned.log)
         return next(map(Mistake, found), None)
@@ -142,6 +157,26 @@ class Patient:
 
 def _examine(course: Surroundings, program: Program) -> Ran:
     return Clinic(course).examine(program)
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    return [one for one in ast.walk(ast.parse(source)) if isinstance(one, ast.stmt)]
+
+
+def _marked(program: str) -> Iterator[str]:
+    statements = _statements(program)
+    for number, line in enumerate(program.splitlines(), start=1):
+        if _MARK in line:
+            first = number + line.lstrip().startswith("#")
+            [statement] = [one for one in statements if one.lineno == first]
+            yield from _texts(statement)
+
+
+def _texts(statement: ast.stmt) -> list[str]:
+    """Return a statement in one layout, without comments; of a ``with`` what it enters."""
+    if isinstance(statement, ast.With):
+        return [ast.unparse(item) for item in statement.items]
+    return [ast.unparse(statement)]
 
 
 def _letters(number: int) -> str:

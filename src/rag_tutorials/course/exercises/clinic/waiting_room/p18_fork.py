@@ -1,5 +1,7 @@
 """Nothing arrives: forked workers leave without emptying their queues."""
 
+import re
+
 from rag_tutorials.course.exercises.clinic.patient import Patient
 from rag_tutorials.course.judging.content import Mistake, Seen, span
 
@@ -7,7 +9,7 @@ PICTURES = ("cat.png", "dog.png")
 
 
 def _in_workers(seen: Seen) -> Mistake | None:
-    if seen.returned.log.count("a worker begins") == len(PICTURES):
+    if len(set(re.findall(r"worker (\d+) begins", seen.returned.log))) == len(PICTURES):
         return None
     return Mistake(
         "The pictures are not made in two forked workers any more.",
@@ -27,7 +29,7 @@ PATIENT = Patient(
     program="""
 def pictures(phoenix, project):
     import sys
-    from multiprocessing import get_context
+    from multiprocessing import current_process, get_context
 
     from rag_tutorials.tracing import configure_tracing
 
@@ -35,7 +37,7 @@ def pictures(phoenix, project):
     tracer = provider.get_tracer("pictures")
 
     def work(name):
-        print("a worker begins", file=sys.stderr)
+        print(f"worker {current_process().pid} begins", file=sys.stderr)
         with tracer.start_as_current_span("resize", attributes={"input.value": name}):
             print(f"{name}: made", flush=True)
 
@@ -47,7 +49,7 @@ def pictures(phoenix, project):
 """,
     symptom=lambda ran: (
         [one["name"] for some in ran.spans.values() for one in some] == ["upload"]
-        and ran.log.count("a worker begins") == len(PICTURES)
+        and ran.log.count(" begins\n") == len(PICTURES)
     ),
     diagnosis="a worker ends before its queue is sent",
     because="Each worker has a queue of its own, and a forked worker ends without Python's exit "
@@ -63,7 +65,7 @@ def pictures(phoenix, project):
     cure="""
 def pictures(phoenix, project):
     import sys
-    from multiprocessing import get_context
+    from multiprocessing import current_process, get_context
 
     from rag_tutorials.tracing import configure_tracing
 
@@ -71,7 +73,7 @@ def pictures(phoenix, project):
     tracer = provider.get_tracer("pictures")
 
     def work(name):
-        print("a worker begins", file=sys.stderr)
+        print(f"worker {current_process().pid} begins", file=sys.stderr)
         with tracer.start_as_current_span("resize", attributes={"input.value": name}):
             print(f"{name}: made", flush=True)
         provider.force_flush()
