@@ -99,7 +99,7 @@ def search(phoenix, project):
         ),
         "added, without the project": (
             sick("search", ("provider.add_span", "trace.get_tracer_provider().add_span")),
-            "in the project `default`",
+            "it is the exporter's header `x-project-name`",
         ),
         "a quiet log": (
             sick(

@@ -155,6 +155,10 @@ CALLER = cures(
         ),
     },
     {
+        "a load balancer that samples": (
+            sick("prices", ("ba902b7-00", "ba902b7-01")),
+            "ba902b7-00'), file=sys.stderr)` is not as it came",
+        ),
         "not read": (
             sick("prices", (", extract(headers))", ")")),
             "`prices` is in a trace of its own",
@@ -847,6 +851,14 @@ AGAIN = cures(
         ),
     },
     {
+        "a model that says three times as much": (
+            sick(
+                "extract",
+                ('"llm.token_count.prompt": 1000', '"llm.token_count.prompt": 3000'),
+                ('completion": 100', 'completion": 300'),
+            ),
+            "`def model():` is not as it came",
+        ),
         "the sum in one span": (
             sick(
                 "extract",

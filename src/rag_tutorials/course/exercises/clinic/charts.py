@@ -15,7 +15,7 @@ def chart(number: int, patient: Patient) -> str:
         f"> {patient.complaint}",
         "What does it have? One of:",
         "\n".join(f'- `"{choice}"`' for choice in patient.choices),
-        "<details><summary>Where it is taught, and who asks</summary>",
+        "<details><summary>Afterwards: where it is taught, and who asks</summary>",
         f"Taught in [{lesson[:2]} {title}]({lesson}.ipynb), *{heading}*. Asked in "
         f"{patient.threads}.",
         "</details>",

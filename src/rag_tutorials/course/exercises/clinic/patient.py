@@ -201,7 +201,8 @@ def _arrived(seen: Seen) -> Mistake | None:
             return Mistake(
                 f"Spans are in this Phoenix, but in the project `{name}`; they should be in "
                 f"`{project}`.",
-                "The project is `openinference.project.name` of the provider's resource.",
+                "The project is `openinference.project.name` of the provider's resource; where the "
+                "provider is not yours, it is the exporter's header `x-project-name`.",
             )
     return None
 
