@@ -364,7 +364,7 @@ STREAM = cures(
 )
 GATEWAY = cures(
     "ask",
-    "should be",
+    "`search` is not below `ask`",
     {
         "written anew": sick(
             "ask",
@@ -393,8 +393,14 @@ GATEWAY = cures(
             sick("ask", ('{"accept": headers["accept"]}', "headers")),
             "The program prints `True text/plain`",
         ),
-        "no header": (cured("ask", ("inject(headers :=", "(headers :=")), "should be"),
-        "not read": (cured("ask", (", context=extract(headers)", "")), "should be"),
+        "no header": (
+            cured("ask", ("inject(headers :=", "(headers :=")),
+            "`search` is not below `ask`",
+        ),
+        "not read": (
+            cured("ask", (", context=extract(headers)", "")),
+            "`search` is not below `ask`",
+        ),
         "a made-up header": (
             sick(
                 "ask",
@@ -410,6 +416,10 @@ GATEWAY = cures(
                 "ask", ('{"accept": headers["accept"]}', '{"traceparent": headers["traceparent"]}')
             ),
             "ends with an error: KeyError",
+        ),
+        "no ask": (
+            cured("ask", ('with tracer.start_as_current_span("ask"):', "if True:")),
+            "There is no span `ask`",
         ),
         "no search": (
             cured(

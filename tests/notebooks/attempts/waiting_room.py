@@ -324,7 +324,7 @@ FORK = cures(
 )
 LATER = cures(
     "answering",
-    "There is no span named `audit`",
+    "No span has `audit.verdict` = fine",
     {
         "started by hand": sick(
             "answering",
@@ -333,6 +333,7 @@ LATER = cures(
                 '        with tracer.start_as_current_span("audit", attributes={"audit.verdict": "fine"}):\n            pass\n',
             ),
         ),
+        "another name": cured("answering", ('span("audit")', 'span("verdict")')),
         "a context handed over": sick(
             "answering",
             (
@@ -359,7 +360,7 @@ LATER = cures(
                     "    import asyncio\n    from opentelemetry.trace import get_current_span\n",
                 ),
             ),
-            "There is no span named `audit`",
+            "No span has `audit.verdict` = fine",
         ),
         "a trace of its own": (
             cured(
@@ -370,11 +371,34 @@ LATER = cures(
                     "    import asyncio\n    from opentelemetry.context import Context\n",
                 ),
             ),
-            "`audit` is a root span",
+            "`audit`, which has the verdict, is not below `request`",
+        ),
+        "a request that lasts": (
+            sick(
+                "answering",
+                ('span("request") as', 'span("request", end_on_exit=False) as'),
+                ("# the server lives on", "# the server lives on\n        span.end()"),
+            ),
+            "`audit.verdict` is on `request`; its span lasts as long as the user waits",
+        ),
+        "said beforehand": (
+            sick(
+                "answering",
+                ('        span.set_attribute("audit.verdict", "fine")\n', ""),
+                (
+                    "            later =",
+                    '            span.set_attribute("audit.verdict", "fine")\n            later =',
+                ),
+            ),
+            "`audit.verdict` is on `request`; its span lasts as long as the user waits",
+        ),
+        "no request": (
+            cured("answering", ('with tracer.start_as_current_span("request"):', "if True:")),
+            "There is no span `request`",
         ),
         "no verdict": (
             cured("answering", ('span.set_attribute("audit.verdict", "fine")', "pass")),
-            "no attribute `audit.verdict`",
+            "No span has `audit.verdict` = fine",
         ),
         "both": (
             cured(
