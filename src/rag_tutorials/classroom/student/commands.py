@@ -13,6 +13,10 @@ from rag_tutorials.classroom.student.joining import enter, leave, parser
 from rag_tutorials.course.base.companion import VARIABLE
 from rag_tutorials.course.base.errors import CourseError
 
+_OPEN_ALREADY = (
+    "A notebook that is open already joins at the latest when its cell with `prepare` runs again."
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; what goes wrong is one sentence."""
@@ -24,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser().parse_args(rest)
         code = options.code or os.environ.pop(VARIABLE, "") or input("Your class code: ")
         enter(code, options.name, options.verdicts_only)
+        print(_OPEN_ALREADY)
     except CourseError as error:
         print(error, file=sys.stderr)
         return 1

@@ -26,6 +26,7 @@ from rag_tutorials.course.base.places import course_root, private_folder, state_
 from rag_tutorials.course.prepare import accompany
 
 LEAVE = "python scripts/course.py leave"
+_LEAVE_IN_A_CELL = "from rag_tutorials.classroom import leave; leave()"
 _TRIAL_S = 5.0
 _SPOOL = "class-spool"
 
@@ -214,7 +215,7 @@ def what_leaves(member: Membership) -> str:
             f"You join the class at {member.url} as {who}. From now on this leaves your machine:",
             *(f"- {line}" for line in lines),
             f"{rest} Your instructor can read what is there; your fellow students cannot.",
-            f"Your own Phoenix stays as it is. To end it: {LEAVE} (in a cell: leave())",
+            f"Your own Phoenix stays as it is. To end it: {LEAVE} (in a cell: {_LEAVE_IN_A_CELL})",
         ]
     )
 

@@ -52,6 +52,11 @@ def test_what_leaves_is_said_and_the_membership_is_private(
     join(code_of(server))
     said = capsys.readouterr().out
     assert f"You join the class at {server.url} as Ada Lovelace (ada-lovelace)." in said
+    in_a_cell = said.partition("(in a cell: from")[2].partition(")\n")[0]
+    exec(f"from{in_a_cell}", {})
+    assert capsys.readouterr().out.startswith("You have left the class")
+    assert membership.read() is None
+    join(code_of(server))
     for part in (
         "the sentence that it says (which may quote a value of yours)",
         "prompts, answers and documents",
@@ -227,6 +232,7 @@ def test_the_commands_say_one_sentence_and_take_the_code_from_the_environment(
     found = membership.read()
     assert found is not None
     assert found.name == "Ada Lovelace"  # the code's own name counts
+    assert capsys.readouterr().out.endswith("when its cell with `prepare` runs again.\n")
     assert commands.main(["leave"]) == 0
     assert membership.read() is None
 
