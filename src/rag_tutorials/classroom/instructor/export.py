@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from rag_tutorials.classroom.base.wire import PROJECT_NAME, SPAN_KIND
-from rag_tutorials.classroom.instructor.api import Api
+from rag_tutorials.classroom.instructor.api import MOST_ALIASES, Api
 from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.course.base.places import write_private
 from rag_tutorials.course.embedded.asking import annotations_of
@@ -60,8 +60,8 @@ def projects_of(api: Api) -> list[Project]:
     every = {"include_experiment_projects": True, "include_dataset_evaluator_projects": True}
     named = [one for page in api.pages("/v1/projects", **every) for one in page]
     found = []
-    for start in range(0, len(named), 100):
-        part = named[start : start + 100]
+    for start in range(0, len(named), MOST_ALIASES):
+        part = named[start : start + MOST_ALIASES]
         fields = " ".join(
             f"p{number}: node(id: {json.dumps(one['id'])}) {{ ... on Project {{ recordCount }} }}"
             for number, one in enumerate(part)

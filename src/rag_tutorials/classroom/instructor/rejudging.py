@@ -22,6 +22,7 @@ from rag_tutorials.classroom.base.evidence import (
     fingerprint,
     fingerprints_of,
 )
+from rag_tutorials.classroom.instructor.api import MOST_ALIASES
 from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.course.base.places import course_root
 from rag_tutorials.course.embedded.fast_imports import fast_imports
@@ -102,8 +103,8 @@ class ClassTraces:
             CourseError: Phoenix does not answer, or refuses.
         """
         found: dict[str, str] = {}
-        for start in range(0, len(trace_ids), _IDS_AT_ONCE):
-            some = trace_ids[start : start + _IDS_AT_ONCE]
+        for start in range(0, len(trace_ids), MOST_ALIASES):
+            some = trace_ids[start : start + MOST_ALIASES]
             fields = " ".join(
                 f't{number}: getTraceByOtelId(traceId: "{one}") {{ project {{ name }} }}'
                 for number, one in enumerate(some)

@@ -18,7 +18,7 @@ from served_class import Class, eventually, message, send
 
 from rag_tutorials.classroom.base.code import ClassCode
 from rag_tutorials.classroom.instructor import ending
-from rag_tutorials.classroom.instructor.api import Api
+from rag_tutorials.classroom.instructor.api import MOST_ALIASES, Api
 from rag_tutorials.classroom.instructor.place import Person, Server
 from rag_tutorials.course.base.errors import CourseError
 
@@ -250,6 +250,23 @@ def test_who_was_removed_is_exported_and_deleted_with_the_class(
     assert "ada-lovelace.01/odd ?#name" in [each["project"] for each in index["projects"]]
     assert projects(one) == {"default", "not-of-the-class.x"}
     assert one.place.removed() == ()
+
+
+def test_a_class_with_many_projects_ends_as_one_with_few(
+    ended: tuple[Class, ClassCode, ExportTraceServiceRequest], tmp_path: Path
+) -> None:
+    one, ada, _ = ended
+    many = {f"ada-lovelace.{number:03}" for number in range(2 * MOST_ALIASES + 1)}
+    together = ExportTraceServiceRequest()
+    for name in sorted(many):
+        together.MergeFrom(message(name, 1))
+    assert send(ada, together) == 200
+    eventually(lambda: many <= projects(one))
+    done = one.run("end", to=str(tmp_path / "out"), yes=True)
+    assert done.returncode == 0, done.stderr
+    index = json.loads((tmp_path / "out" / "index.json").read_text("utf-8"))
+    assert many <= {each["project"] for each in index["projects"] if each["spans"] == 1}
+    assert projects(one) == {"default", "not-of-the-class.x"}
 
 
 def test_where_nothing_is_left_nothing_is_exported(served: Class, tmp_path: Path) -> None:
