@@ -43,6 +43,10 @@ _AFTER = {
     **dict.fromkeys(("city", "country", "location", "place", "office"), ("in", "to", "from", "at")),
     **dict.fromkeys(("name", "employee", "person", "user", "recipient"), ("for", "of", "to")),
 }
+_MONTH_LIST = """
+    january february march april may june july august september october november december
+"""
+MONTHS = tuple(_MONTH_LIST.split())
 _NEGATIONS = {"no", "not", "without", "never", "don't", "doesn't", "isn't", "non"}
 
 _QUOTED = re.compile(r"\"([^\"\n]+)\"|“([^”\n]+)”|(?<!\w)'([^'\n]+)'(?!\w)")
@@ -504,6 +508,7 @@ class _Filler:
     def extracted(self, names: Sequence[str]) -> Iterator[str]:
         """Words of the question that a property of this name may mean."""
         text, facts = self.facts.text, self.facts
+        somebody = bool(_PERSON & set(names))
         if _ID & set(names):
             yield from _unused(_IDENTIFIER.findall(text), facts)
         yield from _unused(["".join(groups) for groups in _QUOTED.findall(text)], facts)
@@ -514,17 +519,19 @@ class _Filler:
                     rf"({_PROPER.pattern}|[\w.-]*\d[\w.-]*)",
                     text,
                 )
-                if said:
+                if said and not (somebody and said[1].lower() in MONTHS):
                     yield from _unused([said[1]], facts)
         if _ID & set(names):
             return
         proper = [
             m[0]
             for m in _PROPER.finditer(text)
-            if m[0] != "I" and (" " in m[0] or not _starts_sentence(text, m.start()))
+            if m[0] != "I"
+            and not (somebody and m[0].lower() in MONTHS)
+            and (" " in m[0] or not _starts_sentence(text, m.start()))
         ]
         tags = set(names)
-        if _PERSON & tags:
+        if somebody:
             # Who does something may begin a sentence; what follows "in" is a place.
             persons = [m[1] for m in _DOES.finditer(text) if content_words(m[1])]
             persons += [m[1] for m in _INTRODUCED.finditer(text)]

@@ -177,7 +177,8 @@ def _fill(
             values[name] = good != bool(words & _BAD_WHEN_TRUE)
         elif kind == "array":
             remedies = [better] if better else []
-            values[name] = [] if good else remedies if words & _REMEDIES else [why]
+            problem = f'{why} The context says: "{better}"' if better else why
+            values[name] = [] if good else remedies if words & _REMEDIES else [problem]
         elif isinstance(part, Mapping) and part.get("enum"):
             values[name] = pick_label(part["enum"], good)
         elif kind in ("integer", "number"):

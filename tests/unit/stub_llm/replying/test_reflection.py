@@ -78,3 +78,31 @@ def test_an_agent_looks_back_at_its_own_answer() -> None:
     assert say("Now revise your answer, using the critique.") == RIGHT
     worse = reply_to(Conversation(messages[:-1]), "contradict_context").text
     assert worse not in (RIGHT, "")  # reflection that makes a right answer wrong
+
+
+RETURNS = "Unopened bottles may be returned within 14 days; opened bottles cannot be returned."
+
+
+@pytest.mark.parametrize(("days", "good"), [(14, True), (40, False)])
+def test_an_answer_is_held_against_the_half_of_a_sentence_that_it_takes_up(
+    days: int, good: bool
+) -> None:
+    prompt = (
+        f"Context: {RETURNS}\nQuestion: Within how many days may unopened bottles be returned?\n"
+        f"Draft: Unopened bottles may be returned within {days} days.\n"
+        "Review the draft: is it acceptable, and what are its flaws?"
+    )
+    schema = {
+        "type": "object",
+        "properties": {
+            "acceptable": {"type": "boolean"},
+            "flaws": {"type": "array", "items": {"type": "string"}},
+        },
+        "required": ["acceptable", "flaws"],
+    }
+    found = json.loads(
+        reply_to(Conversation([Message("user", prompt)], schema=schema), "grounded").text
+    )
+    assert found["acceptable"] is good
+    assert bool(found["flaws"]) is not good
+    assert all("40" in flaw and RETURNS in flaw for flaw in found["flaws"])  # what to say instead

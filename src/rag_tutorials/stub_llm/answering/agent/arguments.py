@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rag_tutorials.stub_llm.answering import json_schema, structured
+from rag_tutorials.stub_llm.answering import json_schema, routing, structured
 from rag_tutorials.stub_llm.answering.agent import sums
 from rag_tutorials.stub_llm.answering.conversation import Tool
-from rag_tutorials.stub_llm.answering.structured import words_of
+from rag_tutorials.stub_llm.answering.structured import MONTHS, words_of
 from rag_tutorials.stub_llm.language.lexical import content_words
 
 Sort = Literal["expression", "person", "place", "date", "question", "number", "other"]
@@ -33,22 +33,8 @@ _SORTS: dict[Sort, frozenset[str]] = {
     "question": frozenset({"query", "question", "q", "search", "prompt", "request", "message"}),
 }
 _ID = frozenset({"id", "number", "code", "ticket", "identifier"})
-_MONTHS = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-]
 _ISO = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
-_MONTH = "|".join(f"{month[:3]}(?:{month[3:]})?" for month in _MONTHS)
+_MONTH = "|".join(f"{month[:3]}(?:{month[3:]})?" for month in MONTHS)
 _DAY_MONTH = re.compile(
     rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\b\.?(?:,? (\d{{4}}))?"
     rf"|\b({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (\d{{4}}))?",
@@ -58,16 +44,19 @@ _RELATIVE = re.compile(
     r"\b(?:today|tomorrow|yesterday"
     r"|(?:next |this |last )?(?:mon|tues|wednes|thurs|fri|satur|sun)day"
     r"|(?:next|this|last) (?:week|month|year)"
-    rf"|{'|'.join(_MONTHS)})\b",
+    rf"|{'|'.join(MONTHS)})\b",
     re.IGNORECASE,
 )
 _WORD = r"[A-Z][\w'\u2019-]*"
 _PROPER = re.compile(rf"\b{_WORD}(?: (?:(?:de|del|da|of|the|upon|van|von) )?{_WORD})*")
 _IDENTIFIER = re.compile(r"\b[A-Z]{1,6}[-_]?\d+\b|\b\d{3,}\b")
+_WITH_DIGIT = re.compile(r"\b(?=\w*\d)(?=\w*[A-Za-z])[\w-]+\b")
 _QUOTED = re.compile(r"\"([^\"\n]+)\"|\u201c([^\u201d\n]+)\u201d|(?<!\w)'([^'\n]+)'(?!\w)")
 _ACTS = re.compile(
     r"\s*(?:$|[?,]|(?:and|or|has|is|was|wants|needs|takes|asks|would|will|can|may|had)\b)"
 )
+_IN = re.compile(r"\bin\s+$")
+_ARTICLE = re.compile(r"\b(?:the|a|an)\s+$", re.IGNORECASE)
 _PLACED = re.compile(r"\b(?:in|to|from|at|near|for|of)\s+$", re.IGNORECASE)
 _NOT_NAME_LIST = """
     i a an the what which who whom whose when where why how is are am was were do does did can could
@@ -75,12 +64,12 @@ _NOT_NAME_LIST = """
     search tell give show get calculate compute convert add subtract multiply divide book send check
     list compare say ask let us my your our his her their its this that these those there it he she
     they we you yes no not until since for of in on at to from by with about hello hi hey thanks
-    thank plan cancel create make set remind open close write read answer explain summarize
-    summarise translate describe first second finally next after before during while all any each
-    every i'm i'd i've what's who's where's when's how's let's monday tuesday wednesday thursday
-    friday saturday sunday eur usd gbp chf jpy
+    thank plan cancel create make set order reserve ship deliver register remind open close write
+    read answer explain summarize summarise translate describe first second finally next after
+    before during while all any each every i'm i'd i've what's who's where's when's how's let's
+    monday tuesday wednesday thursday friday saturday sunday eur usd gbp chf jpy
 """
-_NOT_NAMES = frozenset([*_NOT_NAME_LIST.split(), *_MONTHS])
+_NOT_NAMES = frozenset([*_NOT_NAME_LIST.split(), *MONTHS])
 _MYSELF = re.compile(r"\b(?:I|my|me|mine)\b")
 _SHARED = 4
 """Words at most of a phrase that stands in for a value of no known sort."""
@@ -113,23 +102,32 @@ def arguments_for(tool: Tool, material: Material) -> dict[str, Any]:
     root = tool.parameters
     properties: Mapping[str, Any] = root.get("properties") or {}
     required = root.get("required") or []
-    filled = structured.fill(root, structured.Facts(material.clause))
+    guide = "\n".join(routing.guide_of(root))
+    filled = structured.fill(root, structured.Facts(material.clause, guide=guide))
     values: dict[str, Any] = dict(filled) if isinstance(filled, dict) else {}
     if lacks_a_number(tool, material.clause):
         values.update(zip(required, map(float, material.numbers), strict=False))
     taken: set[str] = set()
+    people = _people(properties, material)
     for name, schema in properties.items():
+        if is_list_of_names(name, schema) and (names := _listed(name, schema, material)):
+            values[name] = names
         if not isinstance(schema, Mapping) or not _is_plain_text(schema):
             continue
         sort = sort_of(name, schema)
-        if sort == "other" and values.get(name) not in (None, "", material.clause):
+        if sort == "other" and values.get(name) not in (None, "", material.clause, *people):
             continue  # what a schema's filler found for this name
-        value = _text_value(sort, name, schema, material, taken)
+        value = None
+        if sort == "other":
+            value = _text_value(sort, name, schema, material, taken.union(people))
+        if value is None:
+            value = _text_value(sort, name, schema, material, taken)
         if value is not None:
             values[name] = value
             taken.add(value)
         elif name in required:
-            values[name] = _stand_in(sort, material) or values.get(name, "")
+            said = "" if sort == "expression" else values.get(name, "")
+            values[name] = _stand_in(sort, material) or said
         else:
             values.pop(name, None)
     said = {name: values[name] for name in properties if name in values}
@@ -174,6 +172,21 @@ def can_be_called(tool: Tool, material: Material) -> bool:
     return not lacks_a_number(tool, material.clause)
 
 
+def stands_in(tool: Tool, material: Material) -> bool:
+    """Say whether a tool requires the name of something, and the material holds none."""
+    properties: Mapping[str, Any] = tool.parameters.get("properties") or {}
+    for name in tool.parameters.get("required") or []:
+        schema = properties.get(name)
+        if not isinstance(schema, Mapping):
+            continue
+        plain = _is_plain_text(schema) and sort_of(name, schema) == "other"
+        if (plain or is_list_of_names(name, schema)) and not any(
+            names_a_value(name, text) for text in material.texts
+        ):
+            return True
+    return False
+
+
 def lacks_a_number(tool: Tool, clause: str) -> bool:
     """Say whether a tool works on numbers alone, and the clause has none."""
     properties: Mapping[str, Any] = tool.parameters.get("properties") or {}
@@ -194,6 +207,33 @@ def is_calculator(tool: Tool) -> bool:
     )
 
 
+def is_list_of_names(name: str, schema: Any) -> bool:
+    """Say whether a property is an array of names of persons, places or things."""
+    if not isinstance(schema, Mapping) or schema.get("type") != "array":
+        return False
+    items = schema.get("items")
+    if not isinstance(items, Mapping) or not _is_plain_text(items):
+        return False
+    return sort_of(name, items) in ("person", "place", "other")
+
+
+def takes_a_list(tool: Tool) -> bool:
+    """Say whether a tool takes several names or words in one call."""
+    lists = (
+        schema.get("items")
+        for schema in (tool.parameters.get("properties") or {}).values()
+        if isinstance(schema, Mapping) and schema.get("type") == "array"
+    )
+    return any(isinstance(items, Mapping) and items.get("type") == "string" for items in lists)
+
+
+def names_a_value(name: str, text: str) -> bool:
+    """Say whether a text holds a name, an identifier or a quotation for a property."""
+    if _WITH_DIGIT.search(text):
+        return True
+    return next(_candidates("other", words_of(name), text), None) is not None
+
+
 def dates_in(text: str) -> list[str]:
     """Return the dates of a text as it says them."""
     found = [match for pattern in (_ISO, _DAY_MONTH, _RELATIVE) for match in pattern.finditer(text)]
@@ -212,6 +252,15 @@ def _is_plain_text(schema: Mapping[str, Any]) -> bool:
     if options:
         return any(isinstance(part, Mapping) and _is_plain_text(part) for part in options)
     return "string" in kinds and not ({"enum", "const", "pattern"} & schema.keys())
+
+
+def _listed(name: str, schema: Mapping[str, Any], material: Material) -> list[str]:
+    """Return the names for an array, those of the nearest text that has any."""
+    sort, words = sort_of(name, schema["items"]), words_of(name)
+    for text in material.texts:
+        if found := list(dict.fromkeys(_candidates(sort, words, text))):
+            return found
+    return []
 
 
 def _text_value(
@@ -239,12 +288,14 @@ def _candidates(sort: Sort, words: Sequence[str], text: str) -> Iterator[str]:
         yield from _dates(text)
         return
     if _ID & set(words):
-        yield from (match[0] for match in _IDENTIFIER.finditer(text))
+        yield from _identifiers(text)
     if sort == "other":
         yield from ("".join(groups) for groups in _QUOTED.findall(text))
     if sort == "person":
-        yield from (name for name, before in _names(text) if not re.search(r"\bin\s+$", before))
-        yield from (match[0] for match in _IDENTIFIER.finditer(text))
+        found = [(name, before) for name, before in _names(text) if not _IN.search(before)]
+        yield from (name for name, before in found if not _ARTICLE.search(before))
+        yield from (name for name, before in found if _ARTICLE.search(before))
+        yield from _identifiers(text)
     elif sort == "place":
         found = list(_names(text))
         wanted = _prepositions(words)
@@ -252,7 +303,31 @@ def _candidates(sort: Sort, words: Sequence[str], text: str) -> Iterator[str]:
         yield from (name for name, before in found if _PLACED.search(before))
         yield from (name for name, _ in found)
     else:
-        yield from (name for name, _ in _names(text))
+        found = list(_names(text))
+        # "the Falcon for Ada Lovelace": a thing has an article, a person has none.
+        if sort == "other":
+            yield from (name for name, before in found if _ARTICLE.search(before))
+        yield from (name for name, _ in found)
+
+
+def _people(properties: Mapping[str, Any], material: Material) -> list[str]:
+    """Return the names that a call needs for its persons, and other properties rather not."""
+    found: list[str] = []
+    for name, schema in properties.items():
+        if not isinstance(schema, Mapping) or not _is_plain_text(schema):
+            continue
+        if sort_of(name, schema) == "person":
+            words = words_of(name)
+            named = (one for text in material.texts for one in _candidates("person", words, text))
+            found += next(([one] for one in named if one not in found), [])
+    return found
+
+
+def _identifiers(text: str) -> Iterator[str]:
+    """Yield the codes and long numbers of a text; the year of a date is none."""
+    for date in dates_in(text):
+        text = text.replace(date, " ")
+    yield from (match[0] for match in _IDENTIFIER.finditer(text))
 
 
 def _prepositions(words: Sequence[str]) -> re.Pattern[str]:
@@ -271,6 +346,9 @@ def _names(text: str) -> Iterator[tuple[str, str]]:
         while words and words[0].lower().removesuffix("'s") in _NOT_NAMES:
             start += len(words[0]) + 1
             words = words[1:]
+        if len(words) > 2 and words[1] in ("the", "a", "an") and _begins(text, start):
+            start += len(" ".join(words[:2])) + 1  # "Order the Lasagne": what begins is no name
+            words = words[2:]
         name = re.sub(r"['\u2019]s$", "", " ".join(words)).rstrip(".'\u2019")
         if not name or (_alone(text, match, words) and not _acts(text[match.end() :], match[0])):
             continue
@@ -279,9 +357,13 @@ def _names(text: str) -> Iterator[tuple[str, str]]:
 
 def _alone(text: str, match: re.Match[str], words: Sequence[str]) -> bool:
     """Say whether the word is capital only because a sentence begins with it."""
-    before = text[: match.start()].rstrip()
-    begins = not before or before[-1] in ".!?:\n"
-    return begins and len(words) == len(match[0].split(" ")) == 1
+    return _begins(text, match.start()) and len(words) == len(match[0].split(" ")) == 1
+
+
+def _begins(text: str, at: int) -> bool:
+    """Say whether a sentence begins at a place."""
+    before = text[:at].rstrip()
+    return not before or before[-1] in ".!?:\n"
 
 
 def _acts(after: str, name: str) -> bool:
@@ -299,7 +381,7 @@ def _dates(text: str) -> Iterator[str]:
         day, month, said = (
             (match[1], match[2], match[3]) if match[1] else (match[5], match[4], match[6])
         )
-        number = next(n for n, name in enumerate(_MONTHS, 1) if name.startswith(month[:3].lower()))
+        number = next(n for n, name in enumerate(MONTHS, 1) if name.startswith(month[:3].lower()))
         yield f"{said or (year[1] if year else '2026')}-{number:02d}-{int(day):02d}"
     yield from (match[0] for match in _RELATIVE.finditer(text))
 

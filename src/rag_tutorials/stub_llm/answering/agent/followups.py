@@ -29,7 +29,7 @@ _ASKED = re.compile(
     re.IGNORECASE,
 )
 _SAID = re.compile(
-    r"\b(?:did you|you just|you) (?:say|said|mention(?:ed)?|tell|told)\b"
+    r"\bdid you (?:just )?(?:say|mention|tell)\b|\byou (?:just |have )?(?:said|mentioned|told)\b"
     r"|\b(?:say|repeat) (?:that|it) again\b",
     re.IGNORECASE,
 )

@@ -8,7 +8,9 @@ from typing import Any
 
 from rag_tutorials.stub_llm.answering.conversation import Message, ToolCall
 
-_HAND_OFF = re.compile(r"^(?:transfer|hand_?off|delegate|route|escalate)_(?:to_)?", re.IGNORECASE)
+_HAND_OFF = re.compile(
+    r"^(?:hand_?(?:off|over)(?:_|$)|(?:transfer|hand|delegate|route|escalate)_to_)", re.IGNORECASE
+)
 # What tools and frameworks return in place of a result.
 _FAILURE = re.compile(
     r"^\W*(?:an? )?(?:\w*error\b|\w*exception\b|traceback\b|failed\b|failure\b|invalid\b|unknown\b|"
@@ -73,6 +75,15 @@ def parsed(arguments: str) -> Any:
 def is_hand_off(name: str) -> bool:
     """Say whether a tool of this name gives the conversation to another agent."""
     return _HAND_OFF.match(name) is not None
+
+
+def error_in(result: str) -> str:
+    """Return what a result says of an error: the texts alone where they are in a record."""
+    value = parsed(result.strip())
+    told = [value]
+    if isinstance(value, dict):
+        told = [part for key, part in value.items() if key != "status"]
+    return " ".join(part for part in told if isinstance(part, str)) or result
 
 
 def reports_failure(result: str) -> bool:

@@ -1,8 +1,8 @@
 """What a question needs: which tool for which part of it, and which part waits for another."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rag_tutorials.stub_llm.answering.agent import sums
@@ -10,9 +10,13 @@ from rag_tutorials.stub_llm.answering.agent.arguments import (
     Material,
     can_be_called,
     is_calculator,
+    is_list_of_names,
     lacks_a_number,
+    names_a_value,
     names_in,
     sort_of,
+    stands_in,
+    takes_a_list,
 )
 from rag_tutorials.stub_llm.answering.agent.history import is_hand_off
 from rag_tutorials.stub_llm.answering.agent.wording import asked_words, shared
@@ -22,10 +26,16 @@ from rag_tutorials.stub_llm.answering.structured import words_of
 from rag_tutorials.stub_llm.language.lexical import content_words
 
 _LOOKS_UP = {"search", "lookup", "look", "find", "retrieve", "retrieval", "query", "fetch", "ask"}
+_ASKED_FOR = {"query", "question", "q", "search"}
 _ASKS = re.compile(
     r"\s*(?:what|which|who|whom|whose|when|where|why|how|is|are|do|does|did|can|may|must|should)\b",
     re.IGNORECASE,
 )
+_SAYS_MORE = re.compile(
+    r"\s*(?:the|my|his|her|its|our|their) \w+(?: \w+)? (?:is|are|(?:should|will|shall) be) [^?]+$",
+    re.IGNORECASE,
+)
+"""A statement about what is asked for otherwise: "The name is Ada"."""
 _SMALL_TALK = re.compile(
     r"\s*(?:hi|hello|hey|thanks|thank you|good (?:morning|day))\b", re.IGNORECASE
 )
@@ -44,9 +54,12 @@ _THRESHOLD = 2.0
 of its description or parameters."""
 _NAMED = 1.0
 """What a name in the question counts for a tool that takes a person, a place or another name."""
+_HEADLESS = 1.0
+"""What a tool loses in rank whose name is asked for by halves, without what it gives."""
+_FULL_NAME = 0.5
 _CHANGES = """
     add approve book buy cancel create delete insert order pay post publish remove request reserve
-    schedule send set submit update write
+    schedule send set ship submit update write
 """
 _CHANGING = frozenset(_CHANGES.split())
 """What a tool's name begins with that does something: it never stands in for another tool."""
@@ -80,6 +93,7 @@ def plan(tools: Sequence[Tool], question: str) -> list[Need]:
     lookups = [tool for tool in tools if not is_calculator(tool)]
     calculator = next((tool for tool in tools if is_calculator(tool)), None)
     parts = [part for part in clauses(question) if content_words(part) or sums.in_signs(part)]
+    parts = [part for part in parts if not _SAYS_MORE.match(part)] or parts
     needs: list[Need] = []
     for part in parts:
         sums_up = calculator is not None and _calculates(part)
@@ -89,7 +103,8 @@ def plan(tools: Sequence[Tool], question: str) -> list[Need]:
                 fitting = [tool for tool in (_search(lookups, part),) if tool]
             if not sums_up or not needs or _is_looked_up(fitting, part):
                 for need in _for_each_name(fitting, part):
-                    needs += [need, *_conversion(lookups, part, len(needs))]
+                    if not _joins_a_list(need, needs):
+                        needs += [need, *_conversion(lookups, need, len(needs))]
         if sums_up and calculator is not None:
             waits = tuple(n for n, need in enumerate(needs) if need.tool is not calculator)
             earlier = tuple(n for n, need in enumerate(needs) if need.tool is calculator)[-1:]
@@ -129,11 +144,25 @@ def _for_each_name(fitting: Sequence[Tool], clause: str) -> list[Need]:
     return [Need(tool, part, instead) for part in parts]
 
 
-def _conversion(tools: Sequence[Tool], clause: str, source: int) -> list[Need]:
-    """A need for the tool that works on the number which the need at ``source`` brings."""
+def _joins_a_list(need: Need, needs: list[Need]) -> bool:
+    """Give a part to an earlier need, where one call takes several names at once."""
+    for place, other in enumerate(needs):
+        if other.tool is need.tool and takes_a_list(need.tool):
+            needs[place] = replace(other, clause=f"{other.clause} {need.clause}")
+            return True
+    return False
+
+
+def _conversion(tools: Sequence[Tool], source: Need, place: int) -> list[Need]:
+    """A need for the tool that works on the number which the need at ``place`` brings.
+
+    It is asked for by what the tool that brings the number does not speak of.
+    """
+    clause = source.clause
     fit = [tool for tool in tools if lacks_a_number(tool, clause)]
-    fit = [tool for tool in fit if _score(tool, clause) >= _THRESHOLD]
-    return [Need(best_tool(fit, clause), clause, (), (source,))] if fit else []
+    told = _words(source.tool)
+    fit = [tool for tool in fit if _score(tool, clause, told) >= _THRESHOLD]
+    return [Need(best_tool(fit, clause), clause, (), (place,))] if fit else []
 
 
 def best_tool(tools: Sequence[Tool], question: str) -> Tool:
@@ -168,32 +197,93 @@ def _fitting(tools: Sequence[Tool], clause: str, question: str) -> list[Tool]:
     """The tools for a clause, the best first; none when the clause asks for nothing."""
     whole = question if _REFERS_TO_SOMEBODY.search(clause) else ""
     material = Material(clause, whole)
-    scored = [(tool, _score(tool, clause)) for tool in tools if can_be_called(tool, material)]
-    fit = [tool for tool, score in sorted(scored, key=lambda one: -one[1]) if score >= _THRESHOLD]
-    if _ASKS.match(clause) or "?" in clause or _LOOKS_UP & set(words_of(clause)) or fit:
+    asks = bool(_ASKS.match(clause) or "?" in clause or _LOOKS_UP & set(words_of(clause)))
+    scored = [
+        (tool, _score(tool, clause))
+        for tool in tools
+        if can_be_called(tool, material) and not (asks and _changes_unasked(tool, clause))
+    ]
+    fit = [tool for tool, score in scored if score >= _THRESHOLD]
+    fit.sort(key=lambda tool: -_rank(tool, clause))
+    if asks or fit:
         search = _search(tools, clause)
         fit += [search] if search and search not in fit else []
+    if asks:  # what would have to be made up for a tool is better searched for
+        fit.sort(key=lambda tool: stands_in(tool, material))
+    if not fit:  # who cannot help hands over to whom it concerns at all
+        fit = [tool for tool, score in scored if score and is_hand_off(tool.name)]
+        fit = [best_tool(fit, clause)] if fit else []
     return fit
 
 
-def _score(tool: Tool, clause: str) -> float:
-    asked = set(asked_words(clause))
+def _score(tool: Tool, clause: str, told: Collection[str] = ()) -> float:
+    """How well a tool fits a clause, whose words that are akin to ``told`` do not count."""
+    asked = {word for word in asked_words(clause) if not shared([word], told)}
     name = set(content_words(" ".join(words_of(tool.name))))
     said = [tool.description]
-    values = []
-    for key, schema in (tool.parameters.get("properties") or {}).items():
-        said += [" ".join(words_of(key)), str(schema.get("description", ""))]
-        values += [str(value) for value in schema.get("enum") or []]
+    values: list[str] = []
+    unnamed: set[str] = set()
+    takes_a_name = False
+    for key, schema in _leaves(tool.parameters):
+        said.append(" ".join(words_of(key)))
+        options = [str(value) for value in schema.get("enum") or []]
+        description = str(schema.get("description", ""))
+        # What is said of each way to go counts as the name of the way.
+        (values if any(one in description for one in options) else said).append(description)
+        values += options
+        if _takes_a_name(key, schema) or is_list_of_names(key, schema):
+            takes_a_name = True
+            if not names_a_value(key, clause):
+                unnamed |= set(content_words(" ".join(words_of(key))))
     described = set(content_words(" ".join(said))) - name
     mentioned = set(content_words(" ".join(values))) - name - described
+    # "Do red wines need oxygen?" speaks of wines and names none: no call for one of them.
+    name, described = name - unnamed, described - unnamed
     by_name = shared(asked, name)
     others = shared(asked, name | described) - by_name
     words = 2 * by_name + others + 2 * len(asked & mentioned)
-    takes_a_name = any(
-        _takes_a_name(key, schema)
-        for key, schema in (tool.parameters.get("properties") or {}).items()
-    )
     return words + _NAMED * (takes_a_name and bool(names_in(clause)))
+
+
+def _rank(tool: Tool, clause: str) -> float:
+    """The score, by which tools that fit are put in order.
+
+    A name like "bike_price" is about a price: a question about bikes alone is less its own. A name
+    of several words is rather a person's.
+    """
+    asked = asked_words(clause)
+    words = [word for word in words_of(tool.name) if content_words(word)]
+    score = _score(tool, clause)
+    if words and words[0] not in _CHANGING | _LOOKS_UP:
+        *modifiers, head = (content_words(word) for word in words)
+        if not shared(asked, head) and any(shared(asked, word) for word in modifiers):
+            score -= _HEADLESS
+    full = any(" " in name for name in names_in(clause))
+    person = any(sort_of(key, schema) == "person" for key, schema in _leaves(tool.parameters))
+    return score + _FULL_NAME * (full and person)
+
+
+def _changes_unasked(tool: Tool, clause: str) -> bool:
+    """Say whether a tool does something that the clause does not speak of doing."""
+    verbs = {text[0] for text in (words_of(tool.name), words_of(tool.description)) if text}
+    asked = set(content_words(clause))
+    return bool(verbs & _CHANGING) and not asked & set(content_words(" ".join(verbs)))
+
+
+def _words(tool: Tool) -> set[str]:
+    """The stems of all that a tool says of itself."""
+    said = [tool.name, tool.description]
+    for key, schema in _leaves(tool.parameters):
+        said += [key, str(schema.get("description", ""))]
+    return set(content_words(" ".join(word for text in said for word in words_of(text))))
+
+
+def _leaves(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the properties of an object, those of objects in it too."""
+    for key, part in (schema.get("properties") or {}).items():
+        if isinstance(part, Mapping):
+            yield key, part
+            yield from _leaves(part)
 
 
 def _takes_a_name(key: str, schema: Any) -> bool:
@@ -204,13 +294,28 @@ def _takes_a_name(key: str, schema: Any) -> bool:
 
 
 def _search(tools: Sequence[Tool], question: str) -> Tool | None:
+    """The tool that takes any question: one that asks for it, else one whose name looks up."""
     if _SMALL_TALK.match(question) and "?" not in question:
         return None
-    return next(
-        (
-            tool
-            for tool in tools
-            if _LOOKS_UP & set(words_of(tool.name)) and not is_hand_off(tool.name)
-        ),
-        None,
-    )
+    for searches in (_asks_for_a_question, _looks_up_anything):
+        for tool in tools:
+            changes = words_of(tool.name)[:1] and words_of(tool.name)[0] in _CHANGING
+            if searches(tool) and not changes and not is_hand_off(tool.name):
+                return tool
+    return None
+
+
+def _asks_for_a_question(tool: Tool) -> bool:
+    names = tool.parameters.get("required") or list(tool.parameters.get("properties") or {})
+    return bool(names) and all(_ASKED_FOR & set(words_of(name)) for name in names)
+
+
+def _looks_up_anything(tool: Tool) -> bool:
+    """Say whether a tool's name looks up, and nothing that it requires is of a sort of its own."""
+    properties = tool.parameters.get("properties") or {}
+    sorts = {
+        sort_of(name, properties[name])
+        for name in tool.parameters.get("required") or []
+        if isinstance(properties.get(name), Mapping)
+    }
+    return bool(_LOOKS_UP & set(words_of(tool.name))) and sorts <= {"question", "other"}

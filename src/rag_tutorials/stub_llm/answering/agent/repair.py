@@ -23,9 +23,15 @@ _OFFER = re.compile(
     r"([^.\n]+(?:\.\d[^.\n]*)*)",
     re.IGNORECASE,
 )
+_LEAD = re.compile(r"^(?:one|any|either) of\s+|^either\s+", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"\u201c'\u2018`]([^\"\u201d'\u2019`\n]+)[\"\u201d'\u2019`]")
 _SEPARATOR = re.compile(r"\s*[,;|/]\s*(?:or\s+|and\s+)?|\s+(?:or|and)\s+")
 _ISO_WANTED = re.compile(r"\bY{4}-M{2}-D{2}\b|\bISO\b", re.IGNORECASE)
+_DATE_FORM = re.compile(
+    r"(?<![A-Za-z])(?:D{1,2}|M{1,2}|Y{4}|Y{2})(?:[./ -](?:D{1,2}|M{1,2}|Y{4}|Y{2})){2}(?![A-Za-z])"
+    r"|%[dmYy](?:[./ -]%[dmYy]){2}",
+    re.IGNORECASE,
+)
 _EXAMPLE = re.compile(
     r"\b(?:such as|like|e\.g\.|for example|for instance)[\s:,]+(\S+)", re.IGNORECASE
 )
@@ -36,6 +42,13 @@ _FEW = 6
 def passes_by_itself(error: str) -> bool:
     """Say whether an error reports something that may be over a moment later."""
     return _PASSES.search(error) is not None
+
+
+def blames(error: str, arguments: Any) -> bool:
+    """Say whether an error speaks of a value among the arguments, or offers another."""
+    said = arguments.values() if isinstance(arguments, dict) else ()
+    words = [value.lower() for value in said if isinstance(value, str) and len(value) > 1]
+    return any(word in error.lower() for word in words) or _OFFER.search(error) is not None
 
 
 def suggested(tool: Tool, arguments: Any, error: str, material: Material) -> Iterator[Any]:
@@ -62,6 +75,18 @@ def _cased_like(value: str, error: str) -> Iterator[str]:
             yield other
 
 
+def _dated_like(value: str, error: str) -> Iterator[str]:
+    """Yield an ISO date in the form that an error asks for: DD.MM.YYYY, %m/%d/%Y."""
+    parts = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", value)
+    if parts is None:
+        return
+    year, month, day = parts.groups()
+    said = {"d": day, "dd": day, "m": month, "mm": month, "yyyy": year, "yy": year[2:]}
+    for form in _DATE_FORM.findall(error):
+        long = form.replace("%Y", "YYYY").replace("%", "")
+        yield re.sub(r"[A-Za-z]+", lambda match: said[match[0].lower()], long)
+
+
 def _shape(text: str) -> str:
     """The form of a value: capitals, small letters and digits, however many."""
     for pattern, sign in ((r"[A-Z]+", "A"), (r"[a-z]+", "a"), (r"\d+", "0")):
@@ -73,7 +98,7 @@ def _offers(error: str) -> list[str]:
     found = []
     for match in _OFFER.finditer(error):
         quoted = _QUOTED.findall(match[1])
-        parts = quoted or _SEPARATOR.split(match[1].strip(" ?!.()[]"))
+        parts = quoted or _SEPARATOR.split(_LEAD.sub("", match[1].strip(" ?!.()[]")))
         found += [part.strip(" ?!.()[]'\"") for part in parts]
     return [part for part in dict.fromkeys(found) if part and len(part.split()) <= _FEW]
 
@@ -103,8 +128,10 @@ def _other_values(
         elif sort == "question":
             few = [word for word in re.findall(r"[\w'-]+", value) if content_words(word)]
             yield " ".join(few)
-        elif sort == "date" and _ISO_WANTED.search(error):
-            yield from re.findall(r"\d{4}-\d{2}-\d{2}", error)
+        elif sort == "date":
+            yield from _dated_like(value, error)
+            if _ISO_WANTED.search(error):
+                yield from re.findall(r"\d{4}-\d{2}-\d{2}", error)
         elif re.search(r"\b(?:number|integer|numeric)\b", error, re.IGNORECASE):
             yield from (float(n) if "." in n else int(n) for n in sums.numbers_in(value))
     elif isinstance(value, int | float) and not isinstance(value, bool):

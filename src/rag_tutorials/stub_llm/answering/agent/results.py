@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rag_tutorials.stub_llm.answering.agent import sums
+from rag_tutorials.stub_llm.answering.agent.arguments import sort_of
 from rag_tutorials.stub_llm.answering.agent.wording import asked_words, shared
 from rag_tutorials.stub_llm.answering.prompt import read_prompt
 from rag_tutorials.stub_llm.answering.structured import words_of
@@ -16,19 +17,53 @@ _SUBJECT_LIST = """
     member student room station
 """
 _SUBJECT = frozenset(_SUBJECT_LIST.split())
+_ABOUT = "name"
 _TEXTS = {"text", "content", "answer", "message", "summary", "description", "snippet", "passage"}
+_PRICE_ASKED = re.compile(r"\b(?:costs?|prices?|pays?|fees?|charges?)\b", re.IGNORECASE)
+_MONEY = re.compile(
+    r"[\u20ac$\u00a3]|\b(?:eur|euros?|usd|dollars?|gbp|pounds?|chf|francs?|cents?|prices?|costs?)\b",
+    re.IGNORECASE,
+)
+_MONEY_COUNTS = 2
+_UNITS = {"eur": "EUR", "usd": "USD", "gbp": "GBP", "chf": "CHF", "c": "\u00b0C"}
+_UNITS |= {unit: unit for unit in ("percent", "kg", "km", "cm", "mm", "m")}
+"""What the name of a property may end with: price_eur, length_m."""
 _LONG = 4
 """Words from which a value is a text of its own, and not a property of something."""
 
 
-def passages_of(result: str) -> list[str]:
-    """Return the texts in a tool's result, which is JSON or plain text; of data, sentences."""
+def passages_of(result: str, arguments: Any = None) -> list[str]:
+    """Return the texts in a tool's result, which is JSON or plain text; of data, sentences.
+
+    A record that repeats the ``arguments`` of its call is told about the name among them, and
+    without the others: who asked for a date is not told the date.
+    """
     try:
-        value = json.loads(result)
+        value = _about(json.loads(result), arguments)
     except ValueError:
-        passages = read_prompt("", [f"Context:\n{result}"]).passages
-        return list(passages or [])
+        value = result
+    if isinstance(value, str):  # as it is, or as JSON
+        return list(read_prompt("", [f"Context:\n{value}"]).passages or [])
     return [text for text in _texts(value) if text]
+
+
+def _about(record: Any, arguments: Any) -> Any:
+    """Return a record without what its call said, but for the name that it is about."""
+    if not isinstance(record, dict) or not isinstance(arguments, dict):
+        return record
+    said = [value for value in arguments.values() if not isinstance(value, bool)]
+    again = [key for key, value in record.items() if not isinstance(value, bool) and value in said]
+    rest = {key: value for key, value in record.items() if key not in again}
+    if not rest or not again:
+        return record
+    names = [
+        key
+        for key in again
+        if isinstance(record[key], str) and sort_of(key, {}) in ("person", "place", "other")
+    ]
+    if not names:
+        return rest
+    return {_ABOUT: record[names[0]], **rest} if len(names) == 1 else record
 
 
 def number_in(text: str, asked: str) -> str | None:
@@ -38,6 +73,9 @@ def number_in(text: str, asked: str) -> str | None:
         return None
     asked_for = asked_words(asked)
     by_words = {number: shared(asked_for, content_words(part)) for number, part in _told(text)}
+    if _PRICE_ASKED.search(asked):
+        for number, part in _told(text):
+            by_words[number] += _MONEY_COUNTS * bool(_MONEY.search(part))
     best = max(by_words, key=lambda number: by_words[number], default=None)
     if len(by_words) > 1 and best is not None and by_words[best] > min(by_words.values()):
         return best
@@ -133,6 +171,8 @@ def _sentence(properties: Mapping[str, Any]) -> str:
 
 def _property(key: str, value: Any, subject: str | None, unit: str) -> str:
     words = words_of(key)
+    if isinstance(value, int | float) and len(words) > 1 and words[-1] in _UNITS:
+        unit = unit or _UNITS[words.pop()]
     whose = f"{subject}'s " if subject and not subject.endswith("s") else ""
     whose = whose or (f"{subject}' " if subject else "the ")
     if isinstance(value, bool):

@@ -22,7 +22,12 @@ _OPERATIONS: tuple[tuple[str, re.Pattern[str], bool], ...] = tuple(
             r"spending|paying)|(?:more|fewer|less)\b[^.?!]*\bthan|(?:will|would) be left|short of",
             False,
         ),
-        ("*", r"times|multipl\w*|product|double|triple|each (?:costs?|takes?)|a piece", False),
+        (
+            "*",
+            r"times|multipl\w*|product|double|triple|each (?:costs?|takes?)|a ?piece|"
+            rf"at {_NUMBER}(?: \w+)? (?:each|per \w+)",
+            False,
+        ),
         ("/", r"divid\w*|split|shared? (?:by|among|between|equally)|average|quotient|half", False),
         (
             "+",
@@ -31,6 +36,15 @@ _OPERATIONS: tuple[tuple[str, re.Pattern[str], bool], ...] = tuple(
         ),
     )
 )
+_COUNT = (
+    r"(?<!\bunder )(?<!\bover )(?<!\bthan )(?<!\bafter )(?<!\bwithin )"
+    rf"\b{_NUMBER} (?!of\b)(?:\w+ )??(?!(?:euros|dollars|pounds|francs|cents)\b)"
+    r"(?:\w{2,}s|people|children|men|women)\b"
+)
+"""So many of something: "7 people", "6 red wines"; not "under 12 years", not "9 euros"."""
+_PRICED = r"\b(?:costs?|pays?|come to)\b"
+# "What do 6 bottles cost?" What one of them costs is known, or looked up.
+_PRICE_OF_MANY = re.compile(rf"{_PRICED}[^.?!]*{_COUNT}|{_COUNT}[^.?!]*{_PRICED}", re.IGNORECASE)
 _DOUBLED = {"double": "2", "triple": "3", "half": "2"}
 _WORDS = "zero one two three four five six seven eight nine ten eleven twelve"
 _NUMBER_WORDS = {word: str(number) for number, word in enumerate(re.split(" ", _WORDS))}
@@ -67,7 +81,9 @@ def operation_of(text: str) -> str | None:
     found = [
         (match.start(), sign) for sign, words, _ in _OPERATIONS if (match := words.search(text))
     ]
-    return min(found)[1] if found else None
+    if found:
+        return min(found)[1]
+    return "*" if _PRICE_OF_MANY.search(text) else None
 
 
 def expression(text: str, results: list[str]) -> str | None:

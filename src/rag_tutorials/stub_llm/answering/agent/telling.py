@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rag_tutorials.stub_llm.answering import answers
 from rag_tutorials.stub_llm.answering.agent.arguments import is_calculator
-from rag_tutorials.stub_llm.answering.agent.history import Step
+from rag_tutorials.stub_llm.answering.agent.history import Step, error_in, parsed
 from rag_tutorials.stub_llm.answering.agent.results import passages_of
 from rag_tutorials.stub_llm.answering.agent.turn import Outcome
 from rag_tutorials.stub_llm.answering.reader import Reader
@@ -45,8 +45,8 @@ def _part(outcome: Outcome, question: str) -> str:
     last = outcome.steps[-1]
     failed = [step for step in outcome.steps if step.failed]
     if not last.failed and last.result is not None:
-        if is_calculator(outcome.need.tool) and _NUMBER.fullmatch(last.result.strip()):
-            return _sum(last)
+        if is_calculator(outcome.need.tool) and (number := _value(last)) is not None:
+            return _sum(last, number)
         if found := _answer(outcome.need.clause, question, last):
             return found
     if not failed:
@@ -55,8 +55,17 @@ def _part(outcome: Outcome, question: str) -> str:
     return f"I could not find out with {tried}: {_quoted(failed[0])}"
 
 
-def _sum(step: Step) -> str:
-    number = f"{float((step.result or '').strip()):.12g}"
+def _value(step: Step) -> float | None:
+    """The one number that a calculation returned, alone or in a record."""
+    value = parsed((step.result or "").strip())
+    if isinstance(value, dict):
+        numbers = [part for part in value.values() if isinstance(part, int | float)]
+        value = numbers[0] if len(numbers) == 1 else None
+    return value if isinstance(value, int | float) else None
+
+
+def _sum(step: Step, value: float) -> str:
+    number = f"{value:.12g}"
     expression = next(iter(step.arguments.values()), "") if step.arguments else ""
     return f"{expression} = {number}." if expression else f"The result is {number}."
 
@@ -66,7 +75,7 @@ def _answer(clause: str, question: str, step: Step) -> str:
     result = (step.result or "").strip()
     if _NUMBER.fullmatch(result):
         return f"The result is {result}."
-    passages = passages_of(result)
+    passages = passages_of(result, step.arguments)
     plain = Reader("grounded")
     found = plain.answer(clause, passages) or plain.answer(question, passages)
     if found is not None:
@@ -76,5 +85,5 @@ def _answer(clause: str, question: str, step: Step) -> str:
 
 
 def _quoted(step: Step) -> str:
-    said = " ".join((step.result or "").split())
+    said = " ".join(error_in(step.result or "").split())
     return f'{step.name} said "{said[:_SHORT]}".'

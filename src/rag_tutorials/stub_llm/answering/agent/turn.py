@@ -27,9 +27,14 @@ from rag_tutorials.stub_llm.answering.agent.arguments import (
     arguments_for,
     is_calculator,
 )
-from rag_tutorials.stub_llm.answering.agent.history import Step, is_hand_off, steps_since_user
+from rag_tutorials.stub_llm.answering.agent.history import (
+    Step,
+    error_in,
+    is_hand_off,
+    steps_since_user,
+)
 from rag_tutorials.stub_llm.answering.agent.planning import Need, best_tool, plan
-from rag_tutorials.stub_llm.answering.agent.repair import passes_by_itself, suggested
+from rag_tutorials.stub_llm.answering.agent.repair import blames, passes_by_itself, suggested
 from rag_tutorials.stub_llm.answering.agent.results import number_in, passages_of
 from rag_tutorials.stub_llm.answering.conversation import (
     AnswerMode,
@@ -96,7 +101,10 @@ def decide(conversation: Conversation, question: str, mode: AnswerMode = "ground
 
     offered = [tool for tool in tools if not _takes_the_answer(tool)] or list(tools)
     outcomes = _follow(plan(offered, question), list(made), material, offered, mode)
-    due = [outcome.due for outcome in outcomes if outcome.due is not None]
+    due: list[tuple[Tool, Any]] = []
+    for outcome in outcomes:
+        if outcome.due is not None and outcome.due not in due:
+            due.append(outcome.due)
     if not due and conversation.tool_choice == "required":
         due = [_demanded(tools, material, made)]
     return replace(
@@ -114,6 +122,7 @@ def _follow(
 ) -> list[Outcome]:
     """Walk through a plan with the steps that were made for it."""
     outcomes: list[Outcome] = []
+    known_steps: list[Step] = []
     for need in needs:
         waits_for = [outcomes[place] for place in need.takes]
         if any(other.given_up for other in waits_for):
@@ -126,14 +135,23 @@ def _follow(
         known = replace(
             material, clause=need.clause, numbers=[number for number in numbers if number]
         )
-        outcomes.append(_settle(need, made, known, tools, mode))
+        outcomes.append(_settle(need, made, known_steps, known, tools, mode))
+        known_steps += outcomes[-1].steps
     return outcomes
 
 
 def _settle(
-    need: Need, made: list[Step], material: Material, tools: Sequence[Tool], mode: AnswerMode
+    need: Need,
+    made: list[Step],
+    known: Sequence[Step],
+    material: Material,
+    tools: Sequence[Tool],
+    mode: AnswerMode,
 ) -> Outcome:
-    """Find the attempts at a need among the steps made; take them out, and say what is due."""
+    """Find the attempts at a need among the steps made; take them out, and say what is due.
+
+    A call that was made for another need (``known``) is not made again.
+    """
     steps: list[Step] = []
     for tool, arguments, again in _attempts(need, steps, material, tools, mode):
         if len(steps) == _ATTEMPTS:
@@ -142,9 +160,12 @@ def _settle(
         if not again and call in [(step.name, step.arguments) for step in steps]:
             continue
         step = next((one for one in made if (one.name, one.arguments) == call), None)
+        if step is not None:
+            made.remove(step)
+        elif not again:
+            step = next((one for one in known if (one.name, one.arguments) == call), None)
         if step is None:
             return Outcome(need, tuple(steps), due=(tool, arguments))
-        made.remove(step)
         steps.append(step)
         if not step.failed:
             return Outcome(need, tuple(steps))
@@ -174,7 +195,10 @@ def _attempts(
         yield tool, arguments, False
         if not steps:
             continue
-        error = steps[-1].result or ""
+        error = error_in(steps[-1].result or "")
+        if passes_by_itself(error) and not blames(error, arguments):
+            yield tool, arguments, True
+            continue
         for changed in suggested(tool, arguments, error, material):
             yield tool, changed, False
         if passes_by_itself(error):
@@ -184,7 +208,7 @@ def _attempts(
 def _number(outcome: Outcome) -> str | None:
     """The number that a result brings to a calculation."""
     result = outcome.result or ""
-    passages = passages_of(result)
+    passages = passages_of(result, outcome.steps[-1].arguments)
     told = Reader("grounded").answer(outcome.need.clause, passages) if len(result) > 60 else None
     return number_in(told or " ".join(passages), outcome.need.clause)
 

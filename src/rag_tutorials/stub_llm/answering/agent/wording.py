@@ -25,13 +25,15 @@ _MEASURES = {
     "hot": "temperature",
     "expensive": "price",
 }
+_PRICED = re.compile(r"\bcosts?\b", re.IGNORECASE)
 _HOW = re.compile(rf"\bhow ({'|'.join(_MEASURES)})\b", re.IGNORECASE)
 
 
 def asked_words(text: str) -> list[str]:
-    """Return the content words of a question, with what its "how heavy" asks to be measured."""
-    measures = " ".join(_MEASURES[match.lower()] for match in _HOW.findall(text))
-    return content_words(f"{text} {measures}")
+    """Return the content words of a question, with what its "how heavy" or "cost" asks for."""
+    measures = [_MEASURES[match.lower()] for match in _HOW.findall(text)]
+    measures += ["price"] if _PRICED.search(text) else []
+    return content_words(" ".join([text, *measures]))
 
 
 def shared(asked: Collection[str], words: Collection[str]) -> int:

@@ -158,6 +158,7 @@ def _faithful(question: str, context: str, output: str) -> Verdict:
     if phrases.REFUSAL.search(output):
         return True, "The response claims nothing that the context would have to hold."
     statements = [s for s in _SENTENCE.split(context) if s.strip()]
+    statements += [half for s in statements if ";" in s for half in s.split(";") if half.strip()]
     known = set(content_words(context)) | set(content_words(question))
     words = [word for word in content_words(output) if not word[0].isdigit()]
     stray = [word for word in words if word not in known]
@@ -211,7 +212,14 @@ def _conflict(sentence: str, statements: Sequence[str], everything: str) -> str 
     if numbers and not any(numbers <= set(content_words(s)) for s in same):
         wrong = ", ".join(sorted(numbers))
         return f"The context gives another number than {wrong} for this."
-    closest = max(same, key=lambda s: (_covers(plain, s), len(numbers & set(content_words(s)))))
+    closest = max(
+        same,
+        key=lambda s: (
+            _covers(plain, s),
+            len(numbers & set(content_words(s))),
+            _covers(set(content_words(s)), sentence),  # of a sentence and its half, the half
+        ),
+    )
     alike = min(_covers(plain, closest), _covers(set(content_words(closest)), sentence))
     if alike >= _SAME_STATEMENT and _modals(sentence) != _modals(closest):
         return f'The context puts it otherwise: "{closest.strip()}"'
