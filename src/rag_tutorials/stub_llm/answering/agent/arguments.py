@@ -19,7 +19,7 @@ Sort = Literal["expression", "person", "place", "date", "question", "number", "o
 
 _PERSONS = """
     employee person name user colleague customer manager member staff recipient attendee who patient
-    student guest owner author assignee contact traveller traveler
+    student guest owner author assignee contact traveller traveler visitor volunteer teacher driver
 """
 _PLACES = """
     city location place town destination office country origin region station airport room branch
@@ -55,6 +55,8 @@ _QUOTED = re.compile(r"\"([^\"\n]+)\"|\u201c([^\u201d\n]+)\u201d|(?<!\w)'([^'\n]
 _ACTS = re.compile(
     r"\s*(?:$|[?,]|(?:and|or|has|is|was|wants|needs|takes|asks|would|will|can|may|had)\b)"
 )
+_DATED = {"year", "month", "day"}
+_BESIDE_A_NUMBER = re.compile(r"(?:[\w-]+\s+){0,2}\d[\d.,]*(?:\s+[\w-]+){0,2}")
 _IN = re.compile(r"\bin\s+$")
 _ARTICLE = re.compile(r"\b(?:the|a|an)\s+$", re.IGNORECASE)
 _PLACED = re.compile(r"\b(?:in|to|from|at|near|for|of)\s+$", re.IGNORECASE)
@@ -105,17 +107,22 @@ def arguments_for(tool: Tool, material: Material) -> dict[str, Any]:
     guide = "\n".join(routing.guide_of(root))
     filled = structured.fill(root, structured.Facts(material.clause, guide=guide))
     values: dict[str, Any] = dict(filled) if isinstance(filled, dict) else {}
+    _set_numbers(values, tool, material.clause)
     if lacks_a_number(tool, material.clause):
         values.update(zip(required, map(float, material.numbers), strict=False))
     taken: set[str] = set()
-    people = _people(properties, material)
+    people, undated = _people(properties, material), _without_dates(material.clause)
     for name, schema in properties.items():
         if is_list_of_names(name, schema) and (names := _listed(name, schema, material)):
             values[name] = names
         if not isinstance(schema, Mapping) or not _is_plain_text(schema):
             continue
         sort = sort_of(name, schema)
-        if sort == "other" and values.get(name) not in (None, "", material.clause, *people):
+        found = values.get(name)
+        elsewhere = ("", material.clause, *people)
+        found = found if isinstance(found, str) and found in undated else ""
+        if sort == "other" and found not in elsewhere:
+            taken.add(found)
             continue  # what a schema's filler found for this name
         value = None
         if sort == "other":
@@ -132,6 +139,24 @@ def arguments_for(tool: Tool, material: Material) -> dict[str, Any]:
             values.pop(name, None)
     said = {name: values[name] for name in properties if name in values}
     return said if json_schema.checked(root).fits(said, root) else filled
+
+
+def _set_numbers(values: dict[str, Any], tool: Tool, clause: str) -> None:
+    """Take numbers from outside the dates, and optional ones only where they stand by name."""
+    undated = _without_dates(clause)
+    required = tool.parameters.get("required") or []
+    filled = structured.fill(tool.parameters, structured.Facts(undated))
+    found: Mapping[str, Any] = filled if isinstance(filled, Mapping) else {}
+    for name, schema in (tool.parameters.get("properties") or {}).items():
+        number = isinstance(schema, Mapping) and schema.get("type") in ("integer", "number")
+        if not number or name not in values or _DATED & set(words_of(name)):
+            continue
+        stems = set(content_words(" ".join([*words_of(name), str(schema.get("description", ""))])))
+        beside = set(content_words(" ".join(_BESIDE_A_NUMBER.findall(undated))))
+        if name in required or stems & beside:
+            values[name] = found.get(name, values[name])
+        else:
+            del values[name]
 
 
 def sort_of(name: str, schema: Mapping[str, Any]) -> Sort:
@@ -240,6 +265,12 @@ def dates_in(text: str) -> list[str]:
     return [match[0] for match in sorted(found, key=lambda match: (match.start(), -match.end()))]
 
 
+def _without_dates(text: str) -> str:
+    for date in dates_in(text):
+        text = text.replace(date, " ")
+    return text
+
+
 def names_in(text: str) -> list[str]:
     """Return the proper names of a text, without words that are capital for another reason."""
     return [name for name, _ in _names(text)]
@@ -325,9 +356,7 @@ def _people(properties: Mapping[str, Any], material: Material) -> list[str]:
 
 def _identifiers(text: str) -> Iterator[str]:
     """Yield the codes and long numbers of a text; the year of a date is none."""
-    for date in dates_in(text):
-        text = text.replace(date, " ")
-    yield from (match[0] for match in _IDENTIFIER.finditer(text))
+    yield from (match[0] for match in _IDENTIFIER.finditer(_without_dates(text)))
 
 
 def _prepositions(words: Sequence[str]) -> re.Pattern[str]:

@@ -19,7 +19,7 @@ _PASSES = re.compile(
 # "Known: Ada, Bob", "must be one of 'a' and 'b'", "did you mean Ada Lovelace?"
 _OFFER = re.compile(
     r"(?:(?:available|valid|allowed|known)(?: \w+)?(?: are| is)?|one of|did you mean|"
-    r"choose (?:from|between)|expected|there (?:are|is)|use)\b\s*:?\s*"
+    r"choose (?:from|between)|expected|there (?:are|is)(?! no\b)|use)\b\s*:?\s*"
     r"([^.\n]+(?:\.\d[^.\n]*)*)",
     re.IGNORECASE,
 )

@@ -113,8 +113,11 @@ def _texts(value: Any) -> Iterator[str]:
             for key, part in parts.items()
             if isinstance(part, list) and _is_plain_list(part)
         }
-        told = [_sentence(own)] if own and not prose else []
-        told += [_named(str(key), part) for key, part in lists.items()]
+        subject = _subject_of(own)
+        alone = bool(lists) and set(own) == {subject}
+        told = [_sentence(own)] if own and not prose and not alone else []
+        whose = f"{own[subject]}'s" if alone else "the"
+        told += [_named(whose, str(key), part) for key, part in lists.items()]
         yield from prose
         if told:  # one record is one text, however much it holds
             yield " ".join(told)
@@ -137,15 +140,17 @@ def _is_plain_list(part: list[Any]) -> bool:
     return plain and any(len(str(one).split()) <= _LONG for one in part)
 
 
-def _named(key: str, part: Sequence[Any]) -> str:
+def _named(whose: str, key: str, part: Sequence[Any]) -> str:
     """A list of short values, told with its name."""
     words = " ".join(words_of(key))
-    return f"The {words} {'are' if len(part) > 1 else 'is'} {_listed([_plain(x) for x in part])}."
+    told = _listed([_plain(x) for x in part])
+    several = len(part) > 1 or words.endswith("s")
+    return f"{whose[0].upper()}{whose[1:]} {words} {'are' if several else 'is'} {told}."
 
 
-def _sentence(properties: Mapping[str, Any]) -> str:
-    """Return a record as one sentence: "Ada has 12 days left"."""
-    subject_key = next(
+def _subject_of(properties: Mapping[str, Any]) -> str | None:
+    """The property that says whom or what a record is about."""
+    return next(
         (
             key
             for key, value in properties.items()
@@ -153,6 +158,11 @@ def _sentence(properties: Mapping[str, Any]) -> str:
         ),
         None,
     )
+
+
+def _sentence(properties: Mapping[str, Any]) -> str:
+    """Return a record as one sentence: "Ada has 12 days left"."""
+    subject_key = _subject_of(properties)
     others = {key: value for key, value in properties.items() if key != subject_key}
     subject = str(properties[subject_key]) if subject_key else None
     if not others:

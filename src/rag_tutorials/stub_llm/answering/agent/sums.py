@@ -86,6 +86,11 @@ def operation_of(text: str) -> str | None:
     return "*" if _PRICE_OF_MANY.search(text) else None
 
 
+def uncounted(text: str) -> str:
+    """Return a question for the price of many without how many: that is what can be looked up."""
+    return re.sub(rf"(?:\bfor )?{_COUNT}", "", text) if _PRICE_OF_MANY.search(text) else text
+
+
 def expression(text: str, results: list[str]) -> str | None:
     """Return what a text asks to be calculated, with the numbers of earlier results in it.
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rag_tutorials.stub_llm.answering import structured
+from rag_tutorials.stub_llm.answering.agent import sums
 from rag_tutorials.stub_llm.answering.agent.arguments import (
     Material,
     arguments_for,
@@ -132,6 +133,9 @@ def _follow(
             outcomes.append(Outcome(need))
             continue
         numbers = [_number(other) for other in waits_for]
+        if waits_for and not any(numbers):
+            outcomes.append(Outcome(need, given_up=True))
+            continue
         known = replace(
             material, clause=need.clause, numbers=[number for number in numbers if number]
         )
@@ -209,7 +213,12 @@ def _number(outcome: Outcome) -> str | None:
     """The number that a result brings to a calculation."""
     result = outcome.result or ""
     passages = passages_of(result, outcome.steps[-1].arguments)
-    told = Reader("grounded").answer(outcome.need.clause, passages) if len(result) > 60 else None
+    told = None
+    if len(result) > 60:
+        reader, clause = Reader("grounded"), outcome.need.clause
+        told = reader.answer(clause, passages) or reader.answer(sums.uncounted(clause), passages)
+    if told is None and len(passages) > 1:
+        return None  # of several texts none speaks of it
     return number_in(told or " ".join(passages), outcome.need.clause)
 
 

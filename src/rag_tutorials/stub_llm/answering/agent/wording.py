@@ -25,14 +25,15 @@ _MEASURES = {
     "hot": "temperature",
     "expensive": "price",
 }
-_PRICED = re.compile(r"\bcosts?\b", re.IGNORECASE)
+_VERBS = {"cost": "price", "costs": "price", "weigh": "weight", "weighs": "weight"}
+_ASKED_BY_VERB = re.compile(rf"\b({'|'.join(_VERBS)})\b", re.IGNORECASE)
 _HOW = re.compile(rf"\bhow ({'|'.join(_MEASURES)})\b", re.IGNORECASE)
 
 
 def asked_words(text: str) -> list[str]:
     """Return the content words of a question, with what its "how heavy" or "cost" asks for."""
     measures = [_MEASURES[match.lower()] for match in _HOW.findall(text)]
-    measures += ["price"] if _PRICED.search(text) else []
+    measures += [_VERBS[match.lower()] for match in _ASKED_BY_VERB.findall(text)]
     return content_words(" ".join([text, *measures]))
 
 
