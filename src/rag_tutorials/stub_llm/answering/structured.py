@@ -462,6 +462,8 @@ class _Filler:
         before = [word for name in names for word in _AFTER.get(name, ())]
         for text in (facts.text, facts.answer or ""):
             said = [value for value in named if len(value) > 1 and _mentions(text, value)]
+            # "hall B", as it is written: a letter alone says nothing.
+            said += [v for v in named if len(v) == 1 for n in names if _follows(text, n, v)]
             placed = [v for v in said if any(_mentions(text, f"{word} {v}") for word in before)]
             yield from ((value, None) for value in placed or said)
         routed = routing.choose(named_in_order, facts.text, facts.guide)
@@ -614,6 +616,10 @@ def _same(one: Any, other: Any) -> bool:
 
 def _unused(values: Sequence[str], facts: Facts) -> Iterator[str]:
     return (value for value in values if value not in facts.used)
+
+
+def _follows(text: str, word: str, value: str) -> bool:
+    return re.search(rf"\b(?i:{re.escape(word)}) {re.escape(value)}(?!\w)", text) is not None
 
 
 def _mentions(text: str, value: str) -> bool:

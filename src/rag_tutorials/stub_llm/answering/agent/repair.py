@@ -99,7 +99,9 @@ def _offers(error: str) -> list[str]:
     for match in _OFFER.finditer(error):
         quoted = _QUOTED.findall(match[1])
         parts = quoted or _SEPARATOR.split(_LEAD.sub("", match[1].strip(" ?!.()[]")))
-        found += [part.strip(" ?!.()[]'\"") for part in parts]
+        for part in (part.strip(" ?!.()[]'\"") for part in parts):
+            names = names_in(f": {part}") if part[:1].islower() else []
+            found.append(names[0] if names else part)  # "cards for Mina Sato"
     return [part for part in dict.fromkeys(found) if part and len(part.split()) <= _FEW]
 
 

@@ -681,6 +681,25 @@ def test_a_record_of_lists_is_told_about_whom_it_is() -> None:
     )
 
 
+def test_a_letter_is_a_value_where_its_name_stands_before_it() -> None:
+    status = tool("hall_status", "State of a hall.", hall={"type": "string", "enum": ["A", "B"]})
+    loop = Loop({"hall_status": lambda hall: {"hall": hall, "open": True}})
+    loop.ask("What is the state of hall B?", tools=[status])
+    assert loop.calls == [("hall_status", {"hall": "B"})]
+
+
+def test_names_are_found_in_what_an_error_offers() -> None:
+    def card(reader_name: str) -> Any:
+        if reader_name != "Mina Sato":
+            raise ValueError(f"none for {reader_name}; there are cards for Mina Sato, Karl Brandt")
+        return {"reader": reader_name, "card": "valid"}
+
+    loop = Loop({"reader_card": card})
+    loop.ask("Is the card of Mina valid?", tools=[tool("reader_card", "Card.", reader_name=TEXT)])
+    assert loop.calls[-1] == ("reader_card", {"reader_name": "Mina Sato"})
+    assert len(loop.calls) == 2
+
+
 def test_each_text_of_an_error_record_is_read() -> None:
     def price_of(wine: str) -> Any:
         if wine != "Riesling":
