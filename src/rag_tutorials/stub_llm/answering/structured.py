@@ -510,8 +510,9 @@ class _Filler:
     def extracted(self, names: Sequence[str]) -> Iterator[str]:
         """Words of the question that a property of this name may mean."""
         text, facts = self.facts.text, self.facts
-        somebody = bool(_PERSON & set(names))
-        if _ID & set(names):
+        tags = set(names)
+        somebody = bool(_PERSON & tags)
+        if _ID & tags:
             yield from _unused(_IDENTIFIER.findall(text), facts)
         yield from _unused(["".join(groups) for groups in _QUOTED.findall(text)], facts)
         for name in names:
@@ -523,7 +524,7 @@ class _Filler:
                 )
                 if said and not (somebody and said[1].lower() in MONTHS):
                     yield from _unused([said[1]], facts)
-        if _ID & set(names):
+        if _ID & tags:
             return
         proper = [
             m[0]
@@ -532,7 +533,6 @@ class _Filler:
             and not (somebody and m[0].lower() in MONTHS)
             and (" " in m[0] or not _starts_sentence(text, m.start()))
         ]
-        tags = set(names)
         if somebody:
             # Who does something may begin a sentence; what follows "in" is a place.
             persons = [m[1] for m in _DOES.finditer(text) if content_words(m[1])]
