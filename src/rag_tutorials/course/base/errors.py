@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class CourseError(RuntimeError):
     """A cause and a remedy, in one sentence.
@@ -17,5 +15,8 @@ class CourseError(RuntimeError):
 
 def sentence_of(error: BaseException) -> str:
     """Return ``Type: first line`` of an error, for use inside another sentence."""
-    text: Any = str(error).strip().splitlines()
+    try:
+        text = str(error).strip().splitlines()
+    except Exception:  # its own __str__ raises
+        text = []
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

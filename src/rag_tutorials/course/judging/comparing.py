@@ -112,8 +112,8 @@ def _of_the_call(exercise: Exercise, seen: Seen) -> Iterator[Mistake]:
     if isinstance(error, MistakeError):
         yield error.mistake
     elif error is not None and not (exercise.raises and isinstance(error, exercise.raises)):
-        said = ended(f"Your code raised {sentence_of(error)}").rstrip(".")
-        yield Mistake(f"{said}{seen.where}.")
+        said = f"Your code raised {sentence_of(error)}".rstrip(". ")
+        yield Mistake(ended(f"{said}{seen.where}"))
     if exercise.raises and error is None and exercise.run is not None:
         yield Mistake(
             f"The call returned as if all were well; the {exercise.raises.__name__} should "

@@ -11,10 +11,11 @@ import pytest
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.base.manifest import load_lessons
 from rag_tutorials.course.judging import catalog
-from rag_tutorials.course.judging.comparing import wrong_parts
+from rag_tutorials.course.judging.comparing import mistakes_of, wrong_parts
 from rag_tutorials.course.judging.exercise import Exercise
 from rag_tutorials.course.judging.expected import ExpectedSpan, Rule
 from rag_tutorials.course.judging.prediction import Prediction
+from rag_tutorials.course.judging.seen import Seen
 
 ROOT = Path(__file__).parents[4]
 
@@ -67,6 +68,34 @@ def test_the_part_that_is_wrong_is_named(answer: Any, truth: Any, wrong: list[st
     assert len(said) == len(wrong)
     for sentence, beginning in zip(said, wrong, strict=True):
         assert sentence.startswith(beginning)
+
+
+class MuteError(Exception):
+    """Its text cannot be read."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("error", "where", "said"),
+    [
+        (ValueError("no such section."), "", "ValueError: no such section."),
+        (ValueError("no such section ..."), " in line 3", "ValueError: no such section in line 3."),
+        (ValueError("which section?"), "", "ValueError: which section?"),
+        (ValueError("which section?"), " in line 3", "ValueError: which section? in line 3."),
+        (ValueError("first\nsecond"), "", "ValueError: first."),
+        (KeyError(), "", "KeyError."),
+        (MuteError(), " in line 3", "MuteError in line 3."),
+    ],
+)
+def test_an_error_is_told_in_a_sentence_with_one_mark_at_its_end(
+    error: Exception, where: str, said: str
+) -> None:
+    course: Any = None
+    seen = Seen(course, (), error=error, where=where)
+    first, *_ = mistakes_of(catalog.find("01.2"), seen, ())
+    assert first.sentence == f"Your code raised {said}"
 
 
 def test_the_examples_in_contributing_run() -> None:
