@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 from typing import Any
@@ -67,3 +68,24 @@ def test_a_port_taken_after_prepare_is_named(
     assert os.environ["PHOENIX_PORT"] == str(phoenix.port)
     said = capsys.readouterr().out
     assert said.startswith(f"Port {announced} was taken meanwhile; Phoenix is at http://localhost:")
+
+
+class PhoenixMigrationError(Exception):
+    """Phoenix's own has this name, and is raised whatever keeps the database from its use."""
+
+
+def test_a_full_disk_is_named_and_the_database_stays(
+    phoenix: EmbeddedPhoenix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(phoenix.folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    database = phoenix.folder / "phoenix.db"
+    database.write_text("traces", "utf-8")
+
+    def launch() -> None:
+        raise PhoenixMigrationError("database or disk is full")
+
+    with pytest.raises(CourseError, match=r"disk that holds .* is full; free some space") as caught:
+        launched(launch, lambda: None, phoenix)
+    assert str(phoenix.folder) in str(caught.value)
+    assert [file.name for file in phoenix.folder.glob("phoenix*")] == ["phoenix.db"]
