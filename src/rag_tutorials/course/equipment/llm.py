@@ -133,11 +133,11 @@ def _judge(base_url: str | None, key: str | None) -> None:
     Raises:
         CourseError: with the variable and what is wrong with it.
     """
-    if key and not (key.isascii() and key.isprintable() and " " not in key):
+    if key and not (key.isascii() and key.isprintable() and not set(" \"'") & set(key)):
         raise CourseError(
-            "OPENAI_API_KEY holds a blank, a line break or a character beyond ASCII, which no key "
-            "has; copy it again, or remove it to work with the course's stub, and restart the "
-            "kernel."
+            "OPENAI_API_KEY holds a blank, a quote, a line break or a character beyond ASCII, "
+            "which no key has; copy it again, or remove it to work with the course's stub, and "
+            "restart the kernel."
         )
     if base_url is None:
         return
