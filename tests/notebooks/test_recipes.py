@@ -140,6 +140,20 @@ def test_register_mends_a_provider_that_was_shut_down(kernel: Kernel) -> None:
     assert kernel.ask("arrives(register(project_name='x'), 'x')") == ["one"]
 
 
+def test_spans_for_a_phoenix_that_has_ended_wait_for_nobody(kernel: Kernel) -> None:
+    output = kernel.run("""
+        provider = register(project_name="x", verbose=False)
+        px.close_app()
+        for _ in range(3):
+            with provider.get_tracer("test").start_as_current_span("lost"):
+                pass
+    """)
+    assert output.stderr.count("Nothing listens at http://127.0.0.1:") == 1
+    assert "Transient error" not in output.stderr
+    kernel.run("px.launch_app()")
+    assert kernel.ask("arrives(register(project_name='x'), 'x')") == ["one"]
+
+
 def test_the_quick_start_and_the_openai_recipe_leave_their_spans(
     start_kernel: Callable[[Mapping[str, str]], Kernel], tmp_path: Path
 ) -> None:

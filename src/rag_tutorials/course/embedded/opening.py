@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.embedded import environment, launching, registering
+from rag_tutorials.course.embedded.absence import give_up_at_once
 from rag_tutorials.course.embedded.event_loops import mend_nest_asyncio
 from rag_tutorials.course.embedded.importing import TESTED_PHOENIX, import_phoenix
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
@@ -27,6 +28,8 @@ def make_ready(phoenix: EmbeddedPhoenix | None) -> None:
     package = import_phoenix()
     try:
         keep_spans_whole(package)
+        if phoenix is not None:
+            give_up_at_once(package, phoenix)
         launching.guard(package, phoenix)
         registering.guard(package, phoenix)
     except AttributeError as error:
