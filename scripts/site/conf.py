@@ -28,6 +28,7 @@ linkcheck_retries = 2
 
 html_theme = "sphinx_book_theme"
 html_title = project
+html_favicon = "../../src/rag_tutorials/launcher.svg"  # else a host is asked for one in vain
 html_sidebars = {"**": ["home.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
 html_static_path = ["static"]
 html_css_files = ["course.css"]

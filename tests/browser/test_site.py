@@ -147,6 +147,20 @@ def test_what_needs_a_running_course_says_so(site: Path, browser_window: Browser
     assert page.locator("a[href*='localhost']").count() == 0
 
 
+def test_every_page_has_the_courses_icon_so_no_host_is_asked_in_vain(
+    served: str, browser_window: BrowserContext
+) -> None:
+    for name in PAGES:
+        page = browser_window.new_page()
+        missing: list[str] = []
+        page.on("console", lambda said, to=missing: to.append(said.text))
+        page.goto(f"{served}/{name}")
+        icon = page.locator("link[rel=icon]").evaluate("link => link.href")
+        assert page.request.get(icon).text().startswith("<svg"), name
+        assert [text for text in missing if "404" in text] == [], name
+        page.close()
+
+
 def test_the_notebook_to_take_home_is_the_one_of_the_course(
     served: str, browser_window: BrowserContext
 ) -> None:
