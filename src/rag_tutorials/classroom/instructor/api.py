@@ -11,7 +11,6 @@ import httpx
 from rag_tutorials.classroom.instructor.place import ClassPlace
 from rag_tutorials.course.base.errors import CourseError, sentence_of
 
-MOST_ALIASES = 50  # in a GraphQL query; Phoenix refuses more
 _PATIENCE_S = 60.0  # Phoenix answers late while it stores a burst
 _PAGE = 1000
 

@@ -17,10 +17,10 @@ from typing import Any
 from urllib.parse import quote
 
 from rag_tutorials.classroom.base.wire import PROJECT_NAME, SPAN_KIND
-from rag_tutorials.classroom.instructor.api import MOST_ALIASES, Api
+from rag_tutorials.classroom.instructor.api import Api
 from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.course.base.places import write_private
-from rag_tutorials.course.embedded.asking import annotations_of
+from rag_tutorials.course.embedded.asking import MOST_ALIASES, annotations_of
 
 INDEX = "index.json"
 _LINE = 100  # spans

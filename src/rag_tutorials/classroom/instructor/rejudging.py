@@ -22,9 +22,9 @@ from rag_tutorials.classroom.base.evidence import (
     fingerprint,
     fingerprints_of,
 )
-from rag_tutorials.classroom.instructor.api import MOST_ALIASES
 from rag_tutorials.course.base.errors import CourseError, sentence_of
 from rag_tutorials.course.base.places import course_root
+from rag_tutorials.course.embedded.asking import MOST_ALIASES
 from rag_tutorials.course.embedded.fast_imports import fast_imports
 from rag_tutorials.course.judging import catalog
 from rag_tutorials.course.judging.comparing import expected_of, mistakes_of, sentence_on

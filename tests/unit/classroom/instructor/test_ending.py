@@ -18,9 +18,10 @@ from served_class import Class, eventually, message, send
 
 from rag_tutorials.classroom.base.code import ClassCode
 from rag_tutorials.classroom.instructor import ending
-from rag_tutorials.classroom.instructor.api import MOST_ALIASES, Api
+from rag_tutorials.classroom.instructor.api import Api
 from rag_tutorials.classroom.instructor.place import Person, Server
 from rag_tutorials.course.base.errors import CourseError
+from rag_tutorials.course.embedded.asking import MOST_ALIASES
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("class")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import time
@@ -99,6 +100,34 @@ def test_a_span_without_a_cost_hides_no_other(nothing: object) -> None:
 def test_an_answer_of_another_program_is_no_cost(body: bytes) -> None:
     with web(200, body) as url:
         assert asking.costs(url, IDS) == {}
+
+
+def test_many_spans_are_asked_for_in_queries_that_phoenix_takes() -> None:
+    asked: list[int] = []
+
+    class Phoenix(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            query = json.loads(self.rfile.read(int(self.headers["content-length"])))["query"]
+            ids = re.findall(r'(c\d+): getSpanByOtelId\(spanId: "(\w+)"', query)
+            asked.append(len(ids))
+            data = {alias: {"costSummary": {"total": {"cost": int(one)}}} for alias, one in ids}
+            refused = len(ids) > 50  # as Phoenix 20.26 does
+            body = json.dumps({"data": None if refused else data}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Phoenix) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        ids = [f"{number:016}" for number in range(120)]
+        found = asking.costs(f"http://127.0.0.1:{server.server_address[1]}", ids)
+        server.shutdown()
+    assert found == {one: float(one) for one in ids}
+    assert sum(asked) == len(ids)
 
 
 def test_annotations_are_read_page_by_page() -> None:
