@@ -1,6 +1,6 @@
 """What being in a class costs a student's cells.
 
-    python tests/benchmarks/bench_in_class.py [--rounds 60]
+    python tests/benchmarks/bench_in_class.py [--rounds 60] [--kind KIND …]
 
 One process with its own embedded Phoenix runs the same cell with and without a class, in pairs that
 alternate in order: spans that are sent one by one, as a lesson's are, and a check. The class is a
@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -31,6 +31,7 @@ HERE = Path(__file__).parent
 GOAL = 1.01
 SPANS = 20
 LESSON = "01_manual_spans"
+KINDS = ("quick", "slow", "503", "dead")
 SERVER = """
 import sys
 from class_server import ClassServer, Fault
@@ -120,15 +121,16 @@ def main() -> int:
     """Measure, print, and return 1 where the goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=60)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--kind", choices=KINDS, action="append", help="of class; else all")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as state:
         os.environ |= {"COURSE_STATE_DIR": state, "COURSE_LLM": "stub"}
         os.environ.pop("COURSE_CLASS", None)
-        return measure(rounds)
+        return measure(options.rounds, options.kind or KINDS)
 
 
-def measure(rounds: int) -> int:
-    """Measure with each kind of class."""
+def measure(rounds: int, kinds: Sequence[str]) -> int:
+    """Measure with each of these kinds of class."""
     import phoenix as px
 
     from rag_tutorials.classroom import join, leave
@@ -161,7 +163,7 @@ def measure(rounds: int) -> int:
         course.check("01.2", answer)
 
     missed = False
-    for kind in ("quick", "slow", "503", "dead"):
+    for kind in kinds:
         with serving(kind) as url:
             with redirect_stdout(StringIO()):
                 join(ClassCode(url, "made.up.key", "Ada", 1000).encode())
