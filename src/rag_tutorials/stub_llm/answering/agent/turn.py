@@ -132,7 +132,7 @@ def _follow(
         if any(other.result is None for other in waits_for):
             outcomes.append(Outcome(need))
             continue
-        numbers = [_number(other) for other in waits_for]
+        numbers = [_number(other, need.tool) for other in waits_for]
         if waits_for and not any(numbers):
             outcomes.append(Outcome(need, given_up=True))
             continue
@@ -209,8 +209,8 @@ def _attempts(
             yield tool, arguments, True
 
 
-def _number(outcome: Outcome) -> str | None:
-    """The number that a result brings to a calculation."""
+def _number(outcome: Outcome, tool: Tool) -> str | None:
+    """The number that a result brings to a calculation, or to a tool that says what it takes."""
     result = outcome.result or ""
     passages = passages_of(result, outcome.steps[-1].arguments)
     told = None
@@ -219,7 +219,10 @@ def _number(outcome: Outcome) -> str | None:
         told = reader.answer(clause, passages) or reader.answer(sums.uncounted(clause), passages)
     if told is None and len(passages) > 1:
         return None  # of several texts none speaks of it
-    return number_in(told or " ".join(passages), outcome.need.clause)
+    asked = [outcome.need.clause]
+    if not is_calculator(tool):  # "grams" of grams_to_ounces
+        asked += [word for name in tool.parameters.get("required") or [] for word in words_of(name)]
+    return number_in(told or " ".join(passages), " ".join(asked))
 
 
 def _demanded(tools: Sequence[Tool], material: Material, made: Sequence[Step]) -> tuple[Tool, Any]:

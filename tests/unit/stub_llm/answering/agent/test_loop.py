@@ -673,6 +673,22 @@ def test_a_number_is_no_result_of_texts_that_do_not_answer() -> None:
     assert said == "I don't know: the context does not say."
 
 
+def test_a_conversion_takes_the_number_of_its_own_unit() -> None:
+    bread, ounces = (
+        tool("product", "Price and weight in grams of a product.", product=TEXT),
+        tool("grams_in_ounces", "Convert grams to ounces.", grams={"type": "number"}),
+    )
+    loop = Loop(
+        {
+            "product": lambda product: {"product": product, "price_eur": 2.6, "grams": 120},
+            "grams_in_ounces": lambda grams: {"ounces": round(grams / 28.35, 2)},
+        }
+    )
+    said = loop.ask("How many ounces does the Walnut Twist weigh?", tools=[bread, ounces])
+    assert loop.calls[-1] == ("grams_in_ounces", {"grams": 120})
+    assert said == "There are 4.23 ounces."
+
+
 def test_a_record_of_lists_is_told_about_whom_it_is() -> None:
     shifts = tool("member_shifts", "Shifts of a member.", member=TEXT)
     loop = Loop({"member_shifts": lambda member: {"member": member, "shifts": ["Friday"]}})
