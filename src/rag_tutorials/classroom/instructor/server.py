@@ -225,6 +225,8 @@ async def _try_database(url: str, shown: str) -> None:
 
 def _run(place: ClassPlace, server: Server, listener: socket.socket) -> int:
     """Run Phoenix on a socket that listens already."""
+    os.umask(0o077)  # SQLite's files too are this user's from the first moment
+    close_to_others(place.phoenix)
     port = listener.getsockname()[1]
     secrets = place.secrets()
     url = _with_password(server.database, secrets.database) if server.database else ""
@@ -267,8 +269,6 @@ def _run(place: ClassPlace, server: Server, listener: socket.socket) -> int:
             f"({_root_of(error)}); see that its disk has room, restore it from a copy, or begin "
             "anew in another folder with --folder."
         ) from error
-    finally:
-        close_to_others(place.phoenix)
     if storing.waiting:
         say(f"Given up: {storing.waiting} that Phoenix had accepted and not stored.")
         return 1

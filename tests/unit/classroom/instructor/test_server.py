@@ -42,6 +42,16 @@ def test_it_asks_for_a_key_tells_no_secret_and_listens_on_one_port_alone(served:
     assert listening == [served.port]  # not gRPC's
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no modes of files.")
+def test_what_it_writes_while_it_runs_is_this_users_alone(served: Class) -> None:
+    assert (served.place.phoenix / "phoenix.db").exists()
+    open_to_others = []
+    for path in served.place.folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # SQLite takes its files away again
+            open_to_others += [path] if path.stat().st_mode & 0o077 else []
+    assert open_to_others == []
+
+
 def test_many_logins_of_one_address_are_no_attack_and_many_wrong_ones_are(served: Class) -> None:
     url = f"{served.place.server().url}/auth/login"
     right = {"email": ADMIN, "password": served.place.secrets().password}
