@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +13,9 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from rag_tutorials.course.embedded.absence import give_up_at_once
 from rag_tutorials.course.embedded.phoenix import EmbeddedPhoenix
-from rag_tutorials.course.embedded.ports import free_port
 from rag_tutorials.course.embedded.storage import Storage
 from rag_tutorials.course.equipment.receiver import Receiver
+from rag_tutorials.loopback import HOST
 
 SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
 
@@ -46,10 +47,12 @@ class Kernel:
 
 
 @pytest.fixture
-def kernel(tmp_path: Path) -> Kernel:
+def kernel(tmp_path: Path) -> Iterator[Kernel]:
     phoenix = EmbeddedPhoenix(Storage.claim(tmp_path, "lesson"))
-    phoenix.port = free_port()
-    return Kernel(phoenix)
+    with socket.socket() as taken:  # so that nobody else comes to listen there
+        taken.bind((HOST, 0))
+        phoenix.port = taken.getsockname()[1]
+        yield Kernel(phoenix)
 
 
 @pytest.fixture
