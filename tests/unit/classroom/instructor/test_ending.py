@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from served_class import Class, eventually, message, send
 from rag_tutorials.classroom.base.code import ClassCode
 from rag_tutorials.classroom.instructor import ending
 from rag_tutorials.classroom.instructor.api import Api
+from rag_tutorials.classroom.instructor.export import projects_of
 from rag_tutorials.classroom.instructor.place import Person, Server
 from rag_tutorials.course.base.errors import CourseError
 from rag_tutorials.course.embedded.asking import MOST_ALIASES
@@ -268,6 +271,30 @@ def test_a_class_with_many_projects_ends_as_one_with_few(
     index = json.loads((tmp_path / "out" / "index.json").read_text("utf-8"))
     assert many <= {each["project"] for each in index["projects"] if each["spans"] == 1}
     assert projects(one) == {"default", "not-of-the-class.x"}
+
+
+def test_spans_are_counted_anew_whatever_phoenix_remembers(
+    ended: tuple[Class, ClassCode, ExportTraceServiceRequest],
+) -> None:
+    one, _, _ = ended
+
+    def counted() -> dict[str, int]:
+        with Api(one.place) as api:
+            return {each.name: each.spans for each in projects_of(api)}
+
+    def remembered() -> dict[str, int]:
+        with Api(one.place) as api:
+            answer = api.graphql("{ projects { edges { node { name recordCount } } } }")
+        nodes = (edge["node"] for edge in answer["projects"]["edges"])
+        return {node["name"]: node["recordCount"] for node in nodes}
+
+    eventually(lambda: remembered() == counted())
+    assert counted()["walk-in.02"] == 2
+    # What another Phoenix does on the same database, this one does not hear of.
+    with contextlib.closing(sqlite3.connect(one.place.phoenix / "phoenix.db", 120)) as database:
+        database.execute("DELETE FROM spans WHERE id = (SELECT max(id) FROM spans)")
+        database.commit()
+    assert sum(counted().values()) == sum(remembered().values()) - 1
 
 
 def test_where_nothing_is_left_nothing_is_exported(served: Class, tmp_path: Path) -> None:
