@@ -8,11 +8,13 @@ raised meanwhile is heard; what another program prints, a function returns.
 from __future__ import annotations
 
 import ast
+import atexit
 import contextlib
 import io
 import logging
 import re
 import socket
+import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -99,6 +101,16 @@ class _Ears(logging.Handler):
 
 
 # What several provokers need
+
+# What is entered here is left, and what is called back is called, when this process ends.
+UNTIL_THE_END = contextlib.ExitStack()
+atexit.register(UNTIL_THE_END.close)
+
+
+def folder() -> Path:
+    """Make a folder that lasts as long as this process."""
+    made = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    return Path(UNTIL_THE_END.enter_context(made))
 
 
 @contextlib.contextmanager

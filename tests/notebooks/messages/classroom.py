@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from messages import Said, closed_port, output
+from messages import Said, closed_port, folder, output
 
-_STACK = ExitStack()
-os.environ["COURSE_STATE_DIR"] = _STACK.enter_context(
-    tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-)
+os.environ["COURSE_STATE_DIR"] = str(folder())
 
-from rag_tutorials.classroom import join, leave  # noqa: E402
-from rag_tutorials.classroom.base.code import ClassCode  # noqa: E402
-from rag_tutorials.classroom.student.companion import companion  # noqa: E402
-from rag_tutorials.course.base.companion import VARIABLE, find  # noqa: E402
-from rag_tutorials.course.base.errors import CourseError  # noqa: E402
+from rag_tutorials.classroom import join, leave
+from rag_tutorials.classroom.base.code import ClassCode
+from rag_tutorials.classroom.student.companion import companion
+from rag_tutorials.course.base.companion import VARIABLE, find
+from rag_tutorials.course.base.errors import CourseError
 
 _LESSON = "01_manual_spans"
 

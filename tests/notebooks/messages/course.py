@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import ExitStack
 
 import pytest
 from opentelemetry import trace
 
-_STACK = ExitStack()
-os.environ["COURSE_STATE_DIR"] = _STACK.enter_context(
-    tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-)
+from messages import folder
+
+os.environ["COURSE_STATE_DIR"] = str(folder())
 os.environ["COURSE_LLM"] = "stub"
 
-from rag_tutorials.course import prepare  # noqa: E402
-from rag_tutorials.course.traces.spans import trace_id_of  # noqa: E402
+from rag_tutorials.course import prepare
+from rag_tutorials.course.traces.spans import trace_id_of
 
 
 def name_not_defined() -> None:

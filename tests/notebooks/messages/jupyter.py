@@ -10,12 +10,9 @@ import queue
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import httpx
 import nbclient
@@ -23,11 +20,10 @@ import nbformat
 import psutil
 from nbformat import v4
 
-from messages import Said, closed_port, output
+from messages import UNTIL_THE_END, Said, closed_port, folder, output
 
 _TOKEN = "messages"
-_STACK = ExitStack()
-FOLDER = Path(_STACK.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+FOLDER = folder()
 _CELLS = {
     "slow": "import time\ntime.sleep(60)",
     "dead": "import os\nos._exit(1)",
@@ -119,7 +115,7 @@ class _Server:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        _STACK.callback(self.stop)
+        UNTIL_THE_END.callback(self.stop)
         self.lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
         self.until("is running at")
@@ -140,7 +136,11 @@ class _Server:
         return httpx.request(method, self.url + path, headers=headers, timeout=120)
 
     def stop(self) -> None:
-        self.process.terminate()
+        """End it with its kernels; it has nothing to keep, and takes its time when it is asked."""
+        family = [*psutil.Process(self.process.pid).children(recursive=True), self.process]
+        for one in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
         self.process.wait()
 
 

@@ -9,10 +9,7 @@ import os
 import socket
 import sqlite3
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +20,7 @@ from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from messages import Said, closed_port, output, taken_port
+from messages import Said, closed_port, folder, output, taken_port
 from rag_tutorials.course import prepare
 from rag_tutorials.course.embedded import environment
 from rag_tutorials.course.embedded.fast_imports import fast_imports
@@ -31,8 +28,7 @@ from rag_tutorials.course.embedded.ports import free_port
 from rag_tutorials.course.prepare import Course
 
 _FIRST_PORT = 7100
-_STACK = ExitStack()
-FOLDER = Path(_STACK.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+FOLDER = folder()
 
 environment.remove_foreign()
 environment.keep_quiet()
