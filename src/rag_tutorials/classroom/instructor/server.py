@@ -53,9 +53,19 @@ def serve(place: ClassPlace, host: str, port: int, database: str | None, public:
     Raises:
         CourseError: it is served already, or something that it needs is not to be had.
     """
-    with place.held("serve", _busy(place)), listening(host, port) as listener:
+    with place.held("serve", _busy(place)), listening(host, port) as listener, _writing_privately():
         server = _settled(place, host, port, database, public)
         return _run(place, server, listener)
+
+
+@contextlib.contextmanager
+def _writing_privately() -> Iterator[None]:
+    """Make files, SQLite's too, this user's alone from the first moment."""
+    earlier = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(earlier)
 
 
 def _busy(place: ClassPlace) -> str:
@@ -225,8 +235,7 @@ async def _try_database(url: str, shown: str) -> None:
 
 def _run(place: ClassPlace, server: Server, listener: socket.socket) -> int:
     """Run Phoenix on a socket that listens already."""
-    os.umask(0o077)  # SQLite's files too are this user's from the first moment
-    close_to_others(place.phoenix)
+    close_to_others(place.phoenix)  # an earlier version left them open
     port = listener.getsockname()[1]
     secrets = place.secrets()
     url = _with_password(server.database, secrets.database) if server.database else ""
