@@ -225,11 +225,17 @@ def test_broken_tests_are_named_as_pytest_takes_them(tmp_path: Path) -> None:
     assert "3 failed, 1 error" in again.stdout, again.stdout
 
 
+def quick_check(folder: Path) -> _fresh.Check:
+    """Return the check of a course whose tests are in a folder."""
+    (folder / "conftest.py").write_text("pytest_plugins = ['_quick']\n")
+    env = os.environ | {"PYTHONPATH": str(ROOT / "scripts"), "PYTEST_ADDOPTS": "-p no:phoenix"}
+    return _fresh.pytest_check(folder, env)
+
+
 @pytest.mark.slow
 def test_a_test_that_takes_long_is_not_broken_and_one_marked_slow_is_not_run(
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "conftest.py").write_text("pytest_plugins = ['_quick']\n")
     (tmp_path / "test_some.py").write_text(
         "import time, pytest\n\n"
         f"@pytest.mark.parametrize('number', range({_quick.MANY}))\n"
@@ -240,8 +246,7 @@ def test_a_test_that_takes_long_is_not_broken_and_one_marked_slow_is_not_run(
         "@pytest.mark.locked\n"
         "def test_locked(): assert False\n"
     )
-    env = os.environ | {"PYTHONPATH": str(ROOT / "scripts"), "PYTEST_ADDOPTS": "-p no:phoenix"}
-    check = _fresh.pytest_check(tmp_path, env)
+    check = quick_check(tmp_path)
     assert check(Path(sys.executable), ["test_some.py"]) == []
     (tmp_path / "test_other.py").write_text("def test_wrong(): assert False\n")
     assert check(Path(sys.executable), ["test_other.py"]) == ["test_other.py::test_wrong"]
@@ -251,7 +256,6 @@ def test_a_test_that_takes_long_is_not_broken_and_one_marked_slow_is_not_run(
 def test_a_test_that_is_whole_when_run_again_is_told_and_blamed_on_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "conftest.py").write_text("pytest_plugins = ['_quick']\n")
     (tmp_path / "test_some.py").write_text(
         "import pathlib\n\n"
         "def test_unsteady():\n"
@@ -261,8 +265,7 @@ def test_a_test_that_is_whole_when_run_again_is_told_and_blamed_on_nothing(
         "    assert there\n\n"
         "def test_wrong(): assert False\n"
     )
-    env = os.environ | {"PYTHONPATH": str(ROOT / "scripts"), "PYTEST_ADDOPTS": "-p no:phoenix"}
-    check = _fresh.pytest_check(tmp_path, env)
+    check = quick_check(tmp_path)
     assert check(Path(sys.executable), ["test_some.py"]) == ["test_some.py::test_wrong"]
     told = capsys.readouterr().out
     assert told.endswith("blamed for it:\n  test_some.py::test_unsteady\n"), told

@@ -235,7 +235,7 @@ async def _try_database(url: str, shown: str) -> None:
 
 def _run(place: ClassPlace, server: Server, listener: socket.socket) -> int:
     """Run Phoenix on a socket that listens already."""
-    close_to_others(place.phoenix)  # an earlier version left them open
+    close_to_others(place.phoenix)  # such as a copy that was put back
     port = listener.getsockname()[1]
     secrets = place.secrets()
     url = _with_password(server.database, secrets.database) if server.database else ""

@@ -25,6 +25,8 @@ def give_up_at_once(package: Any, phoenix: EmbeddedPhoenix) -> None:
 
     It is in doubt while this kernel has no Phoenix running, and after a failure: as long as all is
     well, an export costs nothing more. Once in an absence it is said that spans are lost.
+
+    It goes around what ``keep_spans_whole`` puts there anew each time, so call it after that.
     """
     exporter = package.otel.HTTPSpanExporter
     export = exporter.export

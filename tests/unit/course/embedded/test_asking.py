@@ -8,40 +8,22 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
 from rag_tutorials.course.embedded import asking
 from rag_tutorials.course.embedded.ports import free_port
 
+from ..conftest import Answer, answering
+
 IDS = ("a" * 16, "b" * 16, "c" * 16)
 
 
-@contextmanager
-def web(status: int, body: bytes, **headers: str) -> Iterator[str]:
+def web(status: int, body: bytes, **headers: str) -> AbstractContextManager[str]:
     """A program that gives one answer to everything."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", 0)))
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_POST = do_GET  # noqa: N815
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return answering(lambda path, asked: (status, body, named))
 
 
 @contextmanager
@@ -105,27 +87,16 @@ def test_an_answer_of_another_program_is_no_cost(body: bytes) -> None:
 def test_many_spans_are_asked_for_in_queries_that_phoenix_takes() -> None:
     asked: list[int] = []
 
-    class Phoenix(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            query = json.loads(self.rfile.read(int(self.headers["content-length"])))["query"]
-            ids = re.findall(r'(c\d+): getSpanByOtelId\(spanId: "(\w+)"', query)
-            asked.append(len(ids))
-            data = {alias: {"costSummary": {"total": {"cost": int(one)}}} for alias, one in ids}
-            refused = len(ids) > 50  # as Phoenix 20.26 does
-            body = json.dumps({"data": None if refused else data}).encode()
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def phoenix(_: str, body: bytes) -> Answer:
+        ids = re.findall(r'(c\d+): getSpanByOtelId\(spanId: "(\w+)"', json.loads(body)["query"])
+        asked.append(len(ids))
+        data = {alias: {"costSummary": {"total": {"cost": int(one)}}} for alias, one in ids}
+        refused = len(ids) > 50  # as Phoenix 20.26 does
+        return 200, json.dumps({"data": None if refused else data}).encode(), {}
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Phoenix) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        ids = [f"{number:016}" for number in range(120)]
-        found = asking.costs(f"http://127.0.0.1:{server.server_address[1]}", ids)
-        server.shutdown()
+    ids = [f"{number:016}" for number in range(120)]
+    with answering(phoenix) as url:
+        found = asking.costs(url, ids)
     assert found == {one: float(one) for one in ids}
     assert sum(asked) == len(ids)
 
@@ -134,23 +105,12 @@ def test_annotations_are_read_page_by_page() -> None:
     pages = [{"data": [{"name": "a"}], "next_cursor": "b"}, {"data": [], "next_cursor": None}]
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            body = json.dumps(pages[len(asked) - 1]).encode()
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def phoenix(path: str, _: bytes) -> Answer:
+        asked.append(path)
+        return 200, json.dumps(pages[len(asked) - 1]).encode(), {}
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_address[1]}"
+    with answering(phoenix) as url:
         assert asking.annotations_of(url, "a project", "session", ["s 1"]) == [{"name": "a"}]
-        server.shutdown()
     first = "/v1/projects/a%20project/session_annotations?session_ids=s+1&limit=1000"
     assert asked == [first, f"{first}&cursor=b"]
 
