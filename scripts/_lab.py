@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -123,12 +124,15 @@ def _short(folder: Path, system: str = os.name) -> Path:
 
 
 def _port_of(process: "subprocess.Popen[bytes]", runtime: Path, log: Path) -> int:
-    """Wait until JupyterLab has written down where it listens, and return its port."""
+    """Wait until JupyterLab answers at the port that it has written down, and return the port."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         for file in runtime.glob("jpserver-*.json"):
-            with contextlib.suppress(OSError, ValueError):  # half written
-                return int(json.loads(file.read_text(encoding="utf-8"))["port"])
+            # The file may be half written, and is there before anybody listens.
+            with contextlib.suppress(OSError, ValueError):
+                port = int(json.loads(file.read_text(encoding="utf-8"))["port"])
+                socket.create_connection(("localhost", port), timeout=5).close()
+                return port
         time.sleep(0.1)
     raise CommandError(
         f"JupyterLab did not start. It said:\n{_tail(log)}\nIf that speaks of a port, choose"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import _cli
 import _doctor
+import _lab
 import _probe
 import nbformat
 import psutil
@@ -445,6 +446,23 @@ def connection_file(lab: psutil.Process, kernel: str) -> Path:
                 return Path(found[1])
         time.sleep(0.05)
     pytest.fail("the kernel did not start")
+
+
+def test_the_lab_is_open_when_it_answers_and_not_when_it_has_written_its_port_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JupyterLab writes it down before it listens."""
+    running = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    )
+    with running, socket.socket() as its:
+        its.bind(("127.0.0.1", 0))
+        port = its.getsockname()[1]
+        (tmp_path / "jpserver-1.json").write_text(json.dumps({"port": port}))
+        monkeypatch.setattr(time, "sleep", lambda _: its.listen())
+        assert _lab._port_of(running, tmp_path, tmp_path / "log") == port
+        its.settimeout(120)
+        its.accept()[0].close()
 
 
 @pytest.mark.slow
