@@ -14,6 +14,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import _cli
 import _doctor
@@ -459,7 +460,8 @@ def test_the_lab_is_open_when_it_answers_and_not_when_it_has_written_its_port_do
         its.bind(("127.0.0.1", 0))
         port = its.getsockname()[1]
         (tmp_path / "jpserver-1.json").write_text(json.dumps({"port": port}))
-        monkeypatch.setattr(time, "sleep", lambda _: its.listen())
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: its.listen())
+        monkeypatch.setattr(_lab, "time", clock)
         assert _lab._port_of(running, tmp_path, tmp_path / "log") == port
         its.settimeout(120)
         its.accept()[0].close()

@@ -183,7 +183,8 @@ def test_it_is_drawn_again_until_the_end_and_says_when_the_class_does_not_answer
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr("rag_tutorials.classroom.instructor.table.EVERY_S", 0.01)
-    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((100, 40)))
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("LINES", "40")
     end, out = threading.Event(), Terminal()
     moments = iter([NOW, NOW + timedelta(seconds=2), NOW + timedelta(minutes=30)])
 
