@@ -47,7 +47,7 @@ def key_for(greeting: Any, name: str) -> str:
     user = {"user": {**account, "email": f"{name}@example.com"}, "send_welcome_email": False}
     with api(greeting) as administrator:
         administrator.post("/v1/users", json=user).raise_for_status()
-    with httpx.Client(base_url=greeting["url"], trust_env=False) as student:
+    with httpx.Client(base_url=greeting["url"], trust_env=False, timeout=120) as student:
         login = {"email": f"{name}@example.com", "password": "wonderland"}
         student.post("/auth/login", json=login).raise_for_status()
         made = student.post("/v1/user/api_keys", json={"data": {"name": "test"}})
@@ -63,7 +63,7 @@ def export(url: str, key: str, name: str = "request") -> SpanExportResult:
             return results[-1]
 
     headers = {"authorization": f"Bearer {key}"}
-    exporter = Noting(f"{url}/v1/traces", headers=headers, timeout=10)
+    exporter = Noting(f"{url}/v1/traces", headers=headers, timeout=60)
     provider = TracerProvider(resource=PROJECT, shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     provider.get_tracer("test").start_span(name).end()
@@ -99,7 +99,7 @@ def test_a_key_opens_it_and_nothing_else_does(shared: Process) -> None:
     for wrong in ("", key[:-6], "no-key"):
         assert export(greeting["url"], wrong, "wrong") is SpanExportResult.FAILURE
         assert httpx.get(
-            f"{greeting['url']}/v1/projects", headers={"api_key": wrong}
+            f"{greeting['url']}/v1/projects", headers={"api_key": wrong}, timeout=120
         ).status_code in (401, 403)
     assert eventually(lambda: {"right", "right too"} <= set(stored(greeting)))
     assert "wrong" not in stored(greeting)

@@ -135,7 +135,7 @@ def until(look: Callable[[], Any], process: subprocess.Popen[str], printed: Path
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False).is_success
+        return httpx.get(url, trust_env=False, timeout=120).is_success
     except httpx.TransportError:
         return False
 

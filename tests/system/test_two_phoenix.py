@@ -77,7 +77,9 @@ def test_a_batch_larger_than_a_megabyte_passes(both: Backend) -> None:
 
 def test_a_wrong_key_is_refused_as_phoenix_refuses_it(both: Backend) -> None:
     assert not Traffic(both.url, "wrong", "nobody").send(Traffic("", "", "nobody").batch())
-    answer = httpx.get(f"{both.url}/v1/projects", headers={"authorization": "Bearer wrong"})
+    answer = httpx.get(
+        f"{both.url}/v1/projects", headers={"authorization": "Bearer wrong"}, timeout=120
+    )
     assert answer.status_code == 401
 
 
@@ -96,9 +98,11 @@ def test_who_logged_in_at_one_is_known_to_both(both: Backend) -> None:
 
 def test_phoenix_sees_the_address_of_the_sender_not_that_of_nginx(both: Backend) -> None:
     """A limit of logins for each address must not become one for everybody."""
-    httpx.get(f"{both.url}/healthz", headers={"x-forwarded-for": "192.0.2.7"})
+    httpx.get(f"{both.url}/healthz", headers={"x-forwarded-for": "192.0.2.7"}, timeout=120)
     assert not any("192.0.2.7" in each.log for each in both.phoenixes)
-    httpx.get(f"{both.phoenixes[0].url}/healthz", headers={"x-forwarded-for": "192.0.2.8"})
+    httpx.get(
+        f"{both.phoenixes[0].url}/healthz", headers={"x-forwarded-for": "192.0.2.8"}, timeout=120
+    )
     assert eventually(lambda: "192.0.2.8" in both.phoenixes[0].log)
 
 
@@ -196,6 +200,8 @@ def test_senders_hear_that_both_are_full_and_pages_still_come(both: Backend) -> 
             if set(last) == {503}:
                 break
         assert last == [503] * 4
-        assert [httpx.get(f"{both.url}/healthz").status_code for _ in range(4)] == [200] * 4
+        assert [httpx.get(f"{both.url}/healthz", timeout=120).status_code for _ in range(4)] == [
+            200
+        ] * 4
         assert raw(traffic).status_code == 503
     assert eventually(lambda: raw(traffic).status_code == 200)

@@ -78,7 +78,9 @@ def worker(receiver: Receiver, stub: StubLLM) -> Iterator[Process]:
 
 def ask(service: Process, headers: dict[str, str], **body: Any) -> httpx.Response:
     body = body or {"question": QUESTION, "top_k": 2}
-    return httpx.post(f"{service.url}/retrieve", json=body, headers=headers, trust_env=False)
+    return httpx.post(
+        f"{service.url}/retrieve", json=body, headers=headers, trust_env=False, timeout=120
+    )
 
 
 def test_the_service_goes_on_in_the_callers_trace(service: Process, receiver: Receiver) -> None:
@@ -124,7 +126,7 @@ def test_a_bad_request_is_one_sentence(service: Process, body: dict[str, Any]) -
 
 @pytest.mark.parametrize("content", [b'{"question": "half \\ud83d"}', b"[" * 100_000, b"\xff", b""])
 def test_a_bad_body_is_one_sentence(service: Process, content: bytes) -> None:
-    answer = httpx.post(f"{service.url}/retrieve", content=content, trust_env=False)
+    answer = httpx.post(f"{service.url}/retrieve", content=content, trust_env=False, timeout=120)
     assert answer.status_code == 400
     assert answer.json()["error"].endswith(".")
 
@@ -276,12 +278,14 @@ def test_nothing_is_left_however_the_starter_ends(
         )
         assert done.stdout, done.stderr
         url, *pids = done.stdout.split()
-        _, alive = psutil.wait_procs(
-            [psutil.Process(int(pid)) for pid in pids if psutil.pid_exists(int(pid))], timeout=30
-        )
+        started = []
+        for pid in pids:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                started.append(psutil.Process(int(pid)))
+        _, alive = psutil.wait_procs(started, timeout=120)
     assert not alive
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=5)
+        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=120)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="an interrupt reaches a process group on POSIX")

@@ -221,7 +221,7 @@ def test_it_runs_alone_and_stops_at_ctrl_c() -> None:
         assert len(call(port, "GET", "/_stub/requests")[1]["requests"]) == 1
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
     assert "/_stub/faults" in rest
     assert "Traceback" not in rest
 

@@ -187,6 +187,7 @@ def test_what_is_said_and_what_the_traces_say(
         f"{server.url}/v1/projects/not-in-the-class",
         headers={"authorization": f"Bearer {server.admin_secret}"},
         trust_env=False,
+        timeout=120,
     ).raise_for_status()
     spans = [
         report(one.student, EXERCISE, lesson=LESSON, state=one.state, sentence=one.sentence,

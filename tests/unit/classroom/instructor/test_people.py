@@ -23,7 +23,9 @@ def key(code: ClassCode) -> dict[str, str]:
 
 
 def users(one: Class) -> dict[str, Any]:
-    found = httpx.get(f"{one.place.server().url}/v1/users?limit=1000", headers=one.admin)
+    found = httpx.get(
+        f"{one.place.server().url}/v1/users?limit=1000", headers=one.admin, timeout=120
+    )
     return {user["username"]: user for user in found.raise_for_status().json()["data"]}
 
 
@@ -46,11 +48,12 @@ def test_thirty_people_have_codes_whose_keys_write_as_each_of_them(served: Class
         url = f"{made[name].url}/v1/trace_annotations?sync=true"
         body = {"data": [verdict | {"result": {"label": "passed"}}]}
         eventually(
-            lambda: httpx.post(url, json=body, headers=key(made[name])).is_success  # noqa: B023
+            lambda: httpx.post(url, json=body, headers=key(made[name]), timeout=120).is_success  # noqa: B023
         )
         notes = httpx.get(
             f"{made[name].url}/v1/projects/{slug}.x/trace_annotations?trace_ids={trace}",
             headers=served.admin,
+            timeout=120,
         ).json()["data"]
         assert [note["user_id"] for note in notes] == [known[slug]["id"]]
 
@@ -75,9 +78,11 @@ def test_a_students_key_sends_and_neither_reads_nor_deletes(served: Class) -> No
         ("POST", "/v1/spans", {}),
     ]:
         for proof in (key(one), {"cookie": f"phoenix-access-token={one.key}"}):
-            asked = httpx.request(method, f"{one.url}{path}", headers=proof, json=content)
+            asked = httpx.request(
+                method, f"{one.url}{path}", headers=proof, json=content, timeout=120
+            )
             assert asked.status_code == 401, path
-    own = httpx.get(f"{one.url}/v1/user", headers=key(one)).json()["data"]
+    own = httpx.get(f"{one.url}/v1/user", headers=key(one), timeout=120).json()["data"]
     assert (own["username"], own["role"]) == ("reader-one", "MEMBER")
     assert served.stored("reader-two.x") == 2
 
@@ -90,7 +95,7 @@ def test_an_admins_own_key_may_what_phoenix_lets_admins(served: Class) -> None:
         assert browser.get("/v1/projects").status_code == 200
         made = browser.post("/v1/user/api_keys", json={"data": {"name": "mine"}}).json()["data"]
     own = {"authorization": f"Bearer {made['key']}"}
-    assert httpx.get(f"{url}/v1/projects", headers=own).status_code == 200
+    assert httpx.get(f"{url}/v1/projects", headers=own, timeout=120).status_code == 200
 
 
 def test_nobody_is_added_twice_and_namesakes_are_two(served: Class) -> None:

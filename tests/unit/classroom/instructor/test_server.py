@@ -32,11 +32,11 @@ QUOTED = "s%3Ae%2Fc%40r%20e%25t"
 
 def test_it_asks_for_a_key_tells_no_secret_and_listens_on_one_port_alone(served: Class) -> None:
     url = served.place.server().url
-    assert httpx.get(f"{url}/v1/projects").status_code == 401
-    assert httpx.get(f"{url}/v1/projects", headers=served.admin).status_code == 200
+    assert httpx.get(f"{url}/v1/projects", timeout=120).status_code == 401
+    assert httpx.get(f"{url}/v1/projects", headers=served.admin, timeout=120).status_code == 200
     secrets = served.place.secrets()
     login = {"email": ADMIN, "password": secrets.password}
-    assert httpx.post(f"{url}/auth/login", json=login).status_code == 204
+    assert httpx.post(f"{url}/auth/login", json=login, timeout=120).status_code == 204
     connections = psutil.Process(served.pid).net_connections()
     listening = [one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN]
     assert listening == [served.port]  # not gRPC's
@@ -55,9 +55,9 @@ def test_what_it_writes_while_it_runs_is_this_users_alone(served: Class) -> None
 def test_many_logins_of_one_address_are_no_attack_and_many_wrong_ones_are(served: Class) -> None:
     url = f"{served.place.server().url}/auth/login"
     right = {"email": ADMIN, "password": served.place.secrets().password}
-    assert {httpx.post(url, json=right).status_code for _ in range(20)} == {204}
+    assert {httpx.post(url, json=right, timeout=120).status_code for _ in range(20)} == {204}
     wrong = {"email": "nobody@example.org", "password": "x"}
-    assert {httpx.post(url, json=wrong).status_code for _ in range(10)} == {401, 429}
+    assert {httpx.post(url, json=wrong, timeout=120).status_code for _ in range(10)} == {401, 429}
 
 
 @pytest.mark.skipif(

@@ -168,6 +168,6 @@ def asked(url: str, process: subprocess.Popen[str]) -> str:
     end = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < end:
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(url, trust_env=False).text
+            return httpx.get(url, trust_env=False, timeout=120).text
         time.sleep(0.05)
     raise AssertionError(process.communicate()[0])

@@ -95,7 +95,7 @@ def test_a_stop_does_not_wait_for_a_hanging_request(receiver: Receiver) -> None:
         while not receiver.headers:
             waiting.join(0.01)
         receiver.stop()
-        waiting.join(5)
+        waiting.join(20)
     assert answers == [503]
     assert "stopped" in repr(receiver)
     receiver.stop()
