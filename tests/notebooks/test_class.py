@@ -39,7 +39,13 @@ class SharedPhoenix:
 
     def _with(self, key: str) -> httpx.Client:
         headers = {"authorization": f"Bearer {key}"}
-        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=60)
+        return httpx.Client(
+            base_url=self.url,
+            headers=headers,
+            trust_env=False,
+            timeout=60,
+            limits=httpx.Limits(keepalive_expiry=1),  # Phoenix closes what is idle after 5 s
+        )
 
     def _data(self, path: str, **asked: Any) -> list[dict[str, Any]]:
         answer = self._client.get(path, params={"limit": 1000, **asked})

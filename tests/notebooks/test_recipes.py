@@ -149,7 +149,8 @@ def test_spans_for_a_phoenix_that_has_ended_wait_for_nobody(kernel: Kernel) -> N
                 pass
     """)
     assert output.stderr.count("Nothing listens at http://127.0.0.1:") == 1
-    assert "Transient error" not in output.stderr
+    # What an earlier test of this kernel sent to nobody may still be tried there.
+    assert f"port={kernel.ask('course.port')})" not in output.stderr
     kernel.run("px.launch_app()")
     assert kernel.ask("arrives(register(project_name='x'), 'x')") == ["one"]
 

@@ -31,7 +31,12 @@ class Api:
         self.url = place.server().url
         self.bearer = {"authorization": f"Bearer {place.secrets().admin}"}
         self._client = httpx.Client(
-            base_url=self.url, headers=self.bearer, timeout=_PATIENCE_S, trust_env=False
+            base_url=self.url,
+            headers=self.bearer,
+            timeout=_PATIENCE_S,
+            trust_env=False,
+            # Phoenix closes a connection that was idle for 5 s, perhaps as it is used again.
+            limits=httpx.Limits(keepalive_expiry=2),
         )
 
     def __enter__(self) -> Self:
