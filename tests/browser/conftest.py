@@ -115,13 +115,19 @@ class Notebook:
         self.page.locator(f'.lm-Menu-item[data-command="{command}"]').click()
 
     def wait_until_run(self) -> None:
-        """Wait until no cell waits to be run, because all were or because one has failed."""
+        """Wait until no cell waits to be run, because all were or because one has failed.
+
+        All have to be there: JupyterLab draws what is out of sight when it has time.
+        """
         self.page.wait_for_function(
-            """() => {
-                const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
+            """count => {
+                const shown = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden)')
+                const prompts = [...shown.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
                 const texts = prompts.map(prompt => prompt.textContent)
-                return texts.includes('[1]:') && !texts.includes('[*]:')
+                return texts.length === count
+                    && texts.includes('[1]:') && !texts.includes('[*]:')
             }""",
+            arg=len(self.code_cells()),
             timeout=3 * TIMEOUT_MS,
         )
 
