@@ -24,6 +24,6 @@ def test_what_is_impatient_is_found() -> None:
 
 
 def test_whoever_asks_says_how_long_they_wait() -> None:
-    found = {file.name: impatient(file.read_text("utf-8")) for file in TESTS.rglob("*.py")}
+    found = {file: impatient(file.read_text("utf-8")) for file in TESTS.rglob("*.py")}
     assert len(found) > 100
     assert {file: lines for file, lines in found.items() if lines} == {}
