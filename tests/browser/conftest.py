@@ -158,6 +158,14 @@ class Notebook:
         expect(self._tab.and_(self.page.locator(".jp-mod-dirty"))).to_have_count(0)
         return self.code_cells()
 
+    def every_cell_ran(self) -> list[dict[str, Any]]:
+        """Save, see that all code cells ran from the first to the last, and return them."""
+        cells = self.save()
+        failed = [output for cell in cells for output in cell["outputs"] if "ename" in output]
+        assert not failed, failed[0]["traceback"]
+        assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+        return cells
+
     def cell(self, source: str) -> Locator:
         """Return the code cell whose source contains ``source``."""
         return self.page.locator(".jp-Notebook .jp-CodeCell").filter(

@@ -49,10 +49,7 @@ def test_restart_and_run_all_keeps_the_traces(lab: Lab, browser_window: BrowserC
     prompts = notebook.page.locator(".jp-InputPrompt")
     expect(prompts.get_by_text("[*]:").first).to_be_attached(timeout=TIMEOUT_MS)
     notebook.wait_until_run()
-    cells = notebook.save()
-    failed = [output for cell in cells for output in cell["outputs"] if "ename" in output]
-    assert not failed, failed[0]["traceback"]
-    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    notebook.every_cell_ran()
     page = browser_window.new_page()
     page.goto(f"http://localhost:{notebook.port}/redirects/projects/00_start_here")
     page.get_by_role("tab", name="Traces").click(timeout=TIMEOUT_MS)

@@ -4,6 +4,9 @@ import ast
 from pathlib import Path
 
 TESTS = Path(__file__).parents[2]
+ASKING = {
+    f"httpx.{name}" for name in ("get", "post", "put", "patch", "delete", "request", "Client")
+}
 OWN = {"timeout", "transport", None}  # a transport of the test's own needs no time; None is **
 
 
@@ -13,8 +16,7 @@ def impatient(source: str) -> list[int]:
         call.lineno
         for call in ast.walk(ast.parse(source))
         if isinstance(call, ast.Call)
-        and ast.unparse(call.func).startswith("httpx.")
-        and call.func.attr in {"get", "post", "put", "patch", "delete", "request", "Client"}
+        and ast.unparse(call.func) in ASKING
         and not OWN & {keyword.arg for keyword in call.keywords}
     ]
 
